@@ -1,0 +1,52 @@
+"""Training curves, in the terminal you are in.
+
+Log with three lines, from any training script:
+
+    from trainviz_cli import LocalVisBackend
+
+    with LocalVisBackend("runs/exp1") as vis:
+        vis.add_scalar("mAP", 0.31, step=100)
+
+Read any run back as columns:
+
+    from trainviz_cli import open_run
+
+    run = open_run("runs/exp1")
+    run["mAP"].steps, run["mAP"].values
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainviz_cli.errors import TrainvizError
+    from trainviz_cli.model.run import Run
+    from trainviz_cli.model.series import Series
+    from trainviz_cli.runs import find_runs, open_run
+    from trainviz_cli.writing.backends.local import LocalVisBackend
+
+__all__ = ["LocalVisBackend", "Run", "Series", "TrainvizError", "find_runs", "open_run"]
+
+# Imported on first use, so that `import trainviz_cli` in training code costs next to nothing.
+_HOMES = {
+    "LocalVisBackend": "writing.backends.local",
+    "Run": "model.run",
+    "Series": "model.series",
+    "TrainvizError": "errors",
+    "find_runs": "runs",
+    "open_run": "runs",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
