@@ -1,0 +1,120 @@
+"""Which key the user means."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from trainviz_cli.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MOST_MAIN_KEYS = 6
+_MOST_LOSSES_BESIDE_METRICS = 3
+
+_NEVER_MAIN = frozenset(
+    "step steps epoch epochs iter iters iteration iterations time memory eta".split()
+)
+_METRIC_WORDS = frozenset(
+    "map ap ar acc accuracy iou miou f1 psnr ssim auc auroc precision recall dice bleu rouge "
+    "perplexity ppl wer cer fid score reward mae mse rmse top1 top5 aacc macc pq".split()
+)
+
+
+def match_keys(query: str, keys: Sequence[str]) -> list[str]:
+    """The keys that `query` means: a glob or `re:` pattern may mean several, and so may a tie.
+
+    The best rank that fits wins: exact, other case, last path part, ends with the word, contains
+    the word, contains the text.
+
+    Raises:
+        NotFoundError: No key fits; the hint names the nearest.
+        UsageError: `re:` is followed by no valid pattern.
+    """
+    found = _exact(query, keys) or _by_pattern(query, keys) or _by_rank(query, keys)
+    if not found:
+        raise NotFoundError(f"no key matches {query!r}", hint=nearest(query, keys))
+    return found
+
+
+def main_keys(keys: Iterable[str]) -> list[str]:
+    """The keys to show when none is named: losses, then evaluation metrics, then the rest.
+
+    At most six; so that a detector's many losses don't crowd out its mAP, losses take three places
+    where there are metrics.
+    """
+    shown = [key for key in keys if not _NEVER_MAIN & set(words(key.rpartition("/")[2]))]
+    losses = sorted((key for key in shown if _is_loss(key)), key=_loss_rank)
+    metrics = [key for key in shown if not _is_loss(key) and _METRIC_WORDS & set(words(key))]
+    rest = [key for key in shown if key not in losses and key not in metrics]
+    room = MOST_MAIN_KEYS - min(len(metrics), MOST_MAIN_KEYS - _MOST_LOSSES_BESIDE_METRICS)
+    return (losses[:room] + metrics + rest)[:MOST_MAIN_KEYS]
+
+
+def words(key: str) -> list[str]:
+    """The words of a key in lower case: `coco/bbox_mAP` → `coco`, `bbox`, `map`."""
+    return [word for word in re.split(r"[/_.\-\s]+", key.lower()) if word]
+
+
+def is_pattern(query: str) -> bool:
+    """Whether a query is a glob or a `re:` pattern, and so may mean several keys."""
+    return query.startswith("re:") or any(sign in query for sign in "*?[")
+
+
+def nearest(query: str, keys: Iterable[str]) -> str:
+    """A hint that names the keys most like `query`, or those there are."""
+    by_lower = {key.lower(): key for key in keys}
+    close = difflib.get_close_matches(query.lower(), by_lower, n=3, cutoff=0.4)
+    if close:
+        return f"nearest: {', '.join(by_lower[name] for name in close)}"
+    if not by_lower:
+        return "it has no keys at all"
+    some = list(by_lower.values())[:8]
+    more = len(by_lower) - len(some)
+    return f"its keys: {', '.join(some)}" + (f" and {more} more" if more else "")
+
+
+def _exact(query: str, keys: Sequence[str]) -> list[str]:
+    return [key for key in keys if key == query]
+
+
+def _by_pattern(query: str, keys: Sequence[str]) -> list[str]:
+    if query.startswith("re:"):
+        try:
+            pattern = re.compile(query[3:])
+        except re.error as error:
+            raise UsageError(f"{query!r} is no valid pattern: {error}") from None
+        return [key for key in keys if pattern.search(key)]
+    if is_pattern(query):
+        return [key for key in keys if fnmatchcase(key, query)]
+    return []
+
+
+def _by_rank(query: str, keys: Sequence[str]) -> list[str]:
+    text, wanted = query.lower(), words(query)
+    if not wanted:
+        return []
+    ranks = (
+        lambda key: key.lower() == text,
+        lambda key: key.lower().rpartition("/")[2] == text,
+        lambda key: words(key)[-len(wanted) :] == wanted,
+        lambda key: f" {' '.join(wanted)} " in f" {' '.join(words(key))} ",
+        lambda key: text in key.lower(),
+    )
+    for fits in ranks:
+        if found := [key for key in keys if fits(key)]:
+            return found
+    return []
+
+
+def _is_loss(key: str) -> bool:
+    return any(word.endswith(("loss", "losses")) or word == "nll" for word in words(key))
+
+
+def _loss_rank(key: str) -> tuple[bool, int]:
+    """The total before its parts: `loss`, `val/loss` before `loss_cls`."""
+    last = words(key.rpartition("/")[2])
+    return (not last or last[-1] != "loss" or len(last) > 2, len(last))

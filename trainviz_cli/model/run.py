@@ -1,0 +1,98 @@
+"""A training run, read from disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from trainviz_cli.errors import NotFoundError
+from trainviz_cli.model.keys import match_keys, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from trainviz_cli.model.diagnostic import Diagnostic
+    from trainviz_cli.model.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Where a logged picture lies; nothing of it has been read.
+
+    Attributes:
+        name: The name it was logged under; may contain `/`.
+        step: The step it was logged at.
+        path: The PNG file.
+    """
+
+    name: str
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training run.
+
+    Attributes:
+        name: Shortest part of the path that tells it apart.
+        path: The run directory or log file.
+        format: Name of the log format it was read as.
+        series: Key → its samples, in the order the keys were first logged.
+        diagnostics: Damage met and remarks made while reading.
+    """
+
+    name: str
+    path: Path
+    format: str
+    series: Mapping[str, Series]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    list_images: Callable[[], tuple[Image, ...]] = field(default=tuple, repr=False)
+    load_config: Callable[[], dict[str, object]] = field(default=dict, repr=False)
+
+    @cached_property
+    def images(self) -> tuple[Image, ...]:
+        """The logged pictures by name and step, listed when first asked for."""
+        return self.list_images()
+
+    @cached_property
+    def config(self) -> dict[str, object]:
+        """The training configuration as plain data, read when first asked for."""
+        return self.load_config()
+
+    def __getitem__(self, key: str) -> Series:
+        """The series of exactly this key.
+
+        Raises:
+            NotFoundError: There is none; the hint names the nearest keys.
+        """
+        try:
+            return self.series[key]
+        except KeyError:
+            raise NotFoundError(
+                f"{self.name} has no key {key!r}", hint=nearest(key, self.series)
+            ) from None
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.series
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.series)
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def find(self, name: str) -> Series:
+        """The one series that `name` means, ranked as `--key` does.
+
+        Raises:
+            NotFoundError: None fits, or several fit equally well.
+        """
+        keys = match_keys(name, list(self.series))
+        if len(keys) > 1:
+            raise NotFoundError(
+                f"{name!r} fits {len(keys)} keys of {self.name}", hint=", ".join(keys)
+            )
+        return self.series[keys[0]]
