@@ -1,0 +1,264 @@
+"""Runs in MMEngine's layout, as `LocalVisBackend` and MMEngine itself write them.
+
+Source: docs/run-directory.md; mmengine 0.10.7, visualization/vis_backend.py and runner/runner.py.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+
+from trainviz_cli.codecs.jsonl import JsonLines
+from trainviz_cli.errors import UnreadableError
+from trainviz_cli.formats._epochs import EpochClock
+from trainviz_cli.formats._format import Format, Place
+from trainviz_cli.model.batch import Batch
+from trainviz_cli.model.diagnostic import Diagnostic, merge
+from trainviz_cli.model.run import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from trainviz_cli.codecs.jsonl import Table
+    from trainviz_cli.model.series import FloatArray, NumberArray
+
+_LOG = "scalars.json"
+_FOLDER = "vis_data"
+_START = re.compile(r"\d{8}_\d{6}")  # MMEngine names each start by its time
+_IMAGE = re.compile(r"(?P<name>.+)_(?P<step>-?\d+)\.png", re.DOTALL)
+_EXACT_INTEGERS = 2**53
+
+
+class LocalFormat(Format):
+    """`scalars.json` in a folder, in its `vis_data/`, or in MMEngine's `<timestamp>/vis_data/`."""
+
+    name = "local"
+    title = "trainviz and MMEngine (LocalVisBackend)"
+    recognised_by = "`scalars.json` (JSON Lines with `step`) in the folder or in its `vis_data/`"
+    parts = frozenset({_FOLDER, "vis_image"})
+
+    def claims(self, place: Place) -> bool:
+        """Whether it is such a folder, or a file whose lines are such records."""
+        if place.is_file:
+            return place.path.name == _LOG or _has_step(place.head())
+        return _log_in(place) is not None
+
+    def starts(self, place: Place) -> Sequence[Path]:
+        """MMEngine's starts in a `work_dir`, by their time, those without a log left out."""
+        names = sorted(name for name in place.folders if _START.fullmatch(name))
+        starts = [Place.at(place.path / name) for name in names]
+        return [start.path for start in starts if self.claims(start)]
+
+    def reader(self, path: Path) -> LocalReader:
+        """A reader of the run's scalars."""
+        place = Place.at(path)
+        return LocalReader(path if place.is_file else (_log_in(place) or path / _LOG))
+
+    def images(self, path: Path) -> tuple[Image, ...]:
+        """The PNGs below `vis_image/`, by name and step."""
+        folder = _data_folder(path) / "vis_image"
+        found = []
+        for file in folder.rglob("*.png"):
+            match = _IMAGE.fullmatch(file.relative_to(folder).as_posix())
+            if match:
+                found.append(Image(match["name"], int(match["step"]), file))
+        return tuple(sorted(found, key=lambda image: (image.name, image.step)))
+
+    def config(self, path: Path) -> dict[str, object]:
+        """What `config.py` assigns, as data; an empty dict without one.
+
+        Raises:
+            UnreadableError: It is no Python, or can't be opened.
+        """
+        from trainviz_cli.codecs.literals import load_config
+
+        file = _data_folder(path) / "config.py"
+        try:
+            return load_config(file.read_text(encoding="utf-8-sig", errors="replace"))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise UnreadableError(f"can't read {file}: {error.strerror}") from None
+        except ValueError as error:
+            raise UnreadableError(f"can't read {file}: {error}") from None
+
+
+FORMAT = LocalFormat()
+
+
+class LocalReader:
+    """Follows one `scalars.json` and its `scalars.times`."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._records = JsonLines(log)
+        self._stamps = JsonLines(log.with_suffix(".times"))
+        self._begin()
+
+    def _begin(self) -> None:
+        self._restarts = self._records.restarts
+        self._clock = EpochClock()
+        self._rows_read = 0
+        self._counts_rows = False
+        self._known_stamps = np.empty((0, 2))
+
+    def poll(self) -> Batch:
+        """The rows that came since the last poll.
+
+        Raises:
+            UnreadableError: The log is a git-LFS pointer, or can't be opened.
+        """
+        table = self._records.poll()
+        replaced = self._restarts != self._records.restarts
+        if replaced:
+            self._begin()
+        steps, problems = self._steps(table)
+        placed, epochs = self._clock.place(steps, _column(table, "epoch"))
+        usable = ~np.isnan(placed)
+        keep = usable[table.rows] & (table.codes != _code(table, "step"))
+        positions = np.flatnonzero(keep).tolist() if table.exact else ()
+        times = self._wall_times(table.ends)
+        return Batch(
+            keys=table.keys,
+            codes=table.codes[keep],
+            rows=_renumbered(usable)[table.rows[keep]],
+            values=table.values[keep],
+            steps=_whole_steps(placed, table)[usable],
+            epochs=None if epochs is None else epochs[usable],
+            wall_times=None if times is None else times[usable],
+            exact={
+                new: table.exact[old] for new, old in enumerate(positions) if old in table.exact
+            },
+            diagnostics=merge((*table.diagnostics, *problems)),
+            new_start=replaced,
+        )
+
+    def _steps(self, table: Table) -> tuple[FloatArray, list[Diagnostic]]:
+        """Each record's step as logged, NaN where none can be read; and what was wrong."""
+        steps = _column(table, "step")
+        problems = []
+        for row, key, text in table.texts:
+            if key == "step" and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", text):
+                steps[row] = float(text)
+            else:
+                problems.append(self._note(table, row, f"{key[:80]!r} holds text"))
+        first = self._rows_read
+        self._rows_read += len(steps)
+        missing = np.flatnonzero(~np.isfinite(steps))
+        if len(steps) and len(missing) == len(steps) and (first == 0 or self._counts_rows):
+            if not self._counts_rows:
+                remark = "no record says its step, so their order is the axis"
+                problems.append(Diagnostic(str(self._log), None, remark))
+            self._counts_rows = True
+            return np.arange(first, self._rows_read, dtype=np.float64), problems
+        steps[missing] = np.nan
+        problems += [self._note(table, row, "record without a step") for row in missing.tolist()]
+        return steps, problems
+
+    def _note(self, table: Table, row: int, message: str) -> Diagnostic:
+        before = int(table.ends[row - 1]) if row else None
+        return Diagnostic(str(self._log), before, message, skipped=1)
+
+    def _wall_times(self, ends: npt.NDArray[np.int64]) -> FloatArray | None:
+        """When each record was written, interpolated between the times noted beside the log."""
+        new = self._stamps.poll()
+        if len(new.ends):
+            pairs = np.column_stack([_column(new, "offset"), _column(new, "time")])
+            pairs = np.concatenate([self._known_stamps, pairs[np.isfinite(pairs).all(axis=1)]])
+            self._known_stamps = pairs[np.argsort(pairs[:, 0], kind="stable")]
+        stamps = self._known_stamps
+        if not len(stamps):
+            return None
+        times = np.interp(ends, stamps[:, 0], stamps[:, 1])
+        if len(ends):  # later records lie behind this one
+            keep_from = max(int(np.searchsorted(stamps[:, 0], ends[-1], "right")) - 1, 0)
+            self._known_stamps = stamps[keep_from:]
+        return times
+
+
+def _log_in(place: Place) -> Path | None:
+    """The scalar log of a run directory: MMEngine's `<timestamp>.json` only if it stands alone."""
+    for folder in (place, _sub_place(place)):
+        if folder is None:
+            continue
+        starts = sorted(
+            name for name in folder.files if _START.fullmatch(name.removesuffix(".json"))
+        )
+        for name in (_LOG, *starts):
+            if name in folder.files and _may_hold_records(folder.head(name)):
+                return folder.path / name
+    return None
+
+
+def _copies(folder: Place) -> list[str]:
+    """MMEngine's `<timestamp>.json`; elsewhere than in `vis_data/` it holds test results."""
+    if folder.path.absolute().name != _FOLDER:
+        return []
+    return sorted(name for name in folder.files if _START.fullmatch(name.removesuffix(".json")))
+
+
+def _sub_place(place: Place) -> Place | None:
+    return Place.at(place.path / _FOLDER) if _FOLDER in place.folders else None
+
+
+def _data_folder(path: Path) -> Path:
+    """The folder where the run's log, config and pictures lie."""
+    if path.is_file():
+        return path.parent
+    return path / _FOLDER if (path / _FOLDER).is_dir() and not (path / _LOG).exists() else path
+
+
+def _may_hold_records(head: bytes) -> bool:
+    """Whether a file of the right name is a log, perhaps an empty or damaged one."""
+    if not head.strip() or head.startswith(b"version https://git-lfs"):
+        return True
+    return any(line.lstrip(b"\xef\xbb\xbf \t").startswith(b'{"') for line in head.split(b"\n"))
+
+
+def _has_step(head: bytes) -> bool:
+    """Whether one of the first lines is a record with a step."""
+    for line in head.split(b"\n"):
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(record, dict) and "step" in record:
+            return True
+    return False
+
+
+def _code(table: Table, key: str) -> int:
+    return table.keys.index(key) if key in table.keys else -1
+
+
+def _column(table: Table, key: str) -> FloatArray:
+    """(N,) the key's value in each record, NaN where it has none."""
+    column = np.full(len(table.ends), np.nan)
+    here = table.codes == _code(table, key)
+    column[table.rows[here]] = table.values[here]
+    return column
+
+
+def _renumbered(usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """Each record's number when the unusable ones are gone."""
+    return (np.cumsum(usable) - 1).astype(np.int32)
+
+
+def _whole_steps(steps: FloatArray, table: Table) -> NumberArray:
+    """The steps as integers, exact beyond 2^53, unless some are fractional."""
+    whole = np.where(np.isfinite(steps) & (np.abs(steps) < 2**63), steps, 0)
+    if (whole != np.trunc(whole)).any():
+        return steps
+    integers = whole.astype(np.int64)
+    if table.exact:
+        code = _code(table, "step")
+        for position, number in table.exact.items():
+            if table.codes[position] == code and abs(number) < 2**63:
+                integers[table.rows[position]] = number
+    return integers

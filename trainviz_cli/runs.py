@@ -1,0 +1,199 @@
+"""What runs are on the disk, and what they say."""
+
+from __future__ import annotations
+
+import glob
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainviz_cli.errors import NotFoundError, UnreadableError
+from trainviz_cli.formats import all_formats, detect
+from trainviz_cli.formats._format import Place
+from trainviz_cli.model.batch import assemble
+from trainviz_cli.model.diagnostic import Diagnostic, merge
+from trainviz_cli.model.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from trainviz_cli.formats._format import Format
+    from trainviz_cli.model.batch import Batch
+
+# Folders that no training run is in, and that can be very large.
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A run on the disk, not read yet.
+
+    Attributes:
+        name: Shortest trailing part of the path that no other run found with it shares.
+        path: The run directory or log file.
+        format: The log format it is in.
+        starts: Where MMEngine's `work_dir` is taken as one run: its starts, oldest first.
+    """
+
+    name: str
+    path: Path
+    format: Format
+    starts: tuple[Path, ...] = ()
+
+    def read(self, *, strict: bool = False) -> Run:
+        """The run as it is on the disk now.
+
+        Args:
+            strict: Let the first damage end it, instead of reading what can be read.
+
+        Raises:
+            UnreadableError: It can't be read at all, or `strict` met damage.
+        """
+        batches, source, remarks = _read_starts(self)
+        diagnostics = merge([*remarks, *(note for batch in batches for note in batch.diagnostics)])
+        damage = next((note for note in diagnostics if note.skipped), None)
+        if strict and damage:
+            place = "" if damage.offset is None else f", byte {damage.offset}"
+            raise UnreadableError(
+                f"{damage.path}{place}: {damage.message}",
+                hint="without --strict, what can be read is read",
+            )
+        return Run(
+            name=self.name,
+            path=self.path,
+            format=self.format.name,
+            series=assemble(batches),
+            diagnostics=diagnostics,
+            list_images=lambda: self.format.images(source),
+            load_config=lambda: self.format.config(source),
+        )
+
+
+def find_runs(path: str | os.PathLike[str] = ".") -> list[FoundRun]:
+    """The runs at or below `path`, each start of a training by itself, in order of their paths.
+
+    Raises:
+        NotFoundError: There is no such path.
+        UnreadableError: The path itself may not be read.
+    """
+    return _named(list(_walk(Place.at(Path(path)), join_starts=False)))
+
+
+def open_run(path: str | os.PathLike[str], *, strict: bool = False) -> Run:
+    """The run at `path`, read.
+
+    Args:
+        path: A run directory, a log file, MMEngine's `work_dir` as a whole, or a folder that holds
+            just one run.
+        strict: Let the first damage end it, instead of reading what can be read.
+
+    Raises:
+        NotFoundError: Nothing is there, or several runs.
+        UnreadableError: It can't be read, or `strict` met damage.
+    """
+    found = locate_runs([os.fspath(path)])
+    if len(found) > 1:
+        names = ", ".join(run.name for run in found[:5])
+        raise NotFoundError(f"{path} holds {len(found)} runs", hint=f"name one: {names}")
+    return found[0].read(strict=strict)
+
+
+def locate_runs(arguments: Sequence[str]) -> list[FoundRun]:
+    """The runs that a command's arguments name: runs, log files, folders of runs, globs.
+
+    Raises:
+        NotFoundError: An argument names nothing, or no run is there.
+        UnreadableError: A file is no log of a known format, or may not be read.
+    """
+    found = [run for argument in arguments for path in _expand(argument) for run in _locate(path)]
+    unique = {os.path.realpath(run.path): run for run in found}
+    return _named(list(unique.values()))
+
+
+def _expand(argument: str) -> list[Path]:
+    if not any(sign in argument for sign in "*?[") or Path(argument).exists():
+        return [Path(argument)]
+    paths = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    if not paths:
+        raise NotFoundError(f"nothing matches {argument}")
+    return [Path(path) for path in paths]
+
+
+def _locate(path: Path) -> list[FoundRun]:
+    place = Place.at(path)
+    found = list(_walk(place, join_starts=True))
+    if found:
+        return found
+    formats = ", ".join(format_.name for format_ in all_formats())
+    if place.is_file:
+        raise UnreadableError(f"{path} is no training log", hint=f"formats tried: {formats}")
+    if not place.files and not place.folders:
+        raise NotFoundError(f"{path} is empty")
+    raise NotFoundError(f"no training log in {path}", hint=f"formats tried: {formats}")
+
+
+def _walk(place: Place, *, join_starts: bool) -> Iterator[FoundRun]:
+    """The runs at a place and below it; what can't be read below it is passed over."""
+    format_ = detect(place)
+    if format_:
+        yield FoundRun("", place.path, format_)
+    elif join_starts:
+        for candidate in all_formats():
+            if starts := tuple(candidate.starts(place)):
+                yield FoundRun("", place.path, candidate, starts)
+                return
+    parts = format_.parts if format_ else frozenset()
+    for name in sorted(place.folders - parts - _SKIPPED):
+        folder = place.path / name
+        if name.startswith(".") or folder.is_symlink():
+            continue
+        with suppress(NotFoundError, UnreadableError):
+            yield from _walk(Place.at(folder), join_starts=join_starts)
+
+
+def _named(found: list[FoundRun]) -> list[FoundRun]:
+    """The runs with the shortest names that tell them apart: `exp1`, or `a/exp1` and `b/exp1`."""
+    parts = [_telling_parts(run.path) for run in found]
+    named = []
+    for run, own in zip(found, parts, strict=True):
+        length = next(
+            (n for n in range(1, len(own)) if sum(other[-n:] == own[-n:] for other in parts) == 1),
+            len(own),
+        )
+        named.append(replace(run, name="/".join(own[-length:])))
+    return named
+
+
+def _telling_parts(path: Path) -> tuple[str, ...]:
+    """The parts of a path that say which run it is."""
+    parts = path.absolute().parts if ".." not in path.parts else path.resolve().parts
+    if path.is_file():
+        parts = parts[:-1] if path.name == "scalars.json" else (*parts[:-1], path.stem)
+    return parts[:-1] if parts[-1] == "vis_data" else parts
+
+
+def _read_starts(found: FoundRun) -> tuple[list[Batch], Path, list[Diagnostic]]:
+    """What is in a run's log or logs, where its config and pictures are, and what was left out.
+
+    Starts that continue one another are joined; where a later one begins again from the start, only
+    the newest with data counts.
+    """
+    joined: list[tuple[Path, Batch]] = []
+    left_out: list[str] = []
+    for path in found.starts or (found.path,):
+        batch = found.format.reader(path).poll()
+        if joined and not len(batch):
+            continue
+        if joined and len(joined[-1][1]) and batch.steps[0] <= joined[-1][1].steps[0]:
+            left_out += [start.name for start, _ in joined]
+            joined = []
+        elif joined and not len(joined[-1][1]):
+            joined = []
+        joined.append((path, replace(batch, new_start=bool(joined))))
+    remarks = []
+    if left_out:
+        message = f"starts that a later one began over are left out: {', '.join(left_out)}"
+        remarks.append(Diagnostic(str(found.path), None, message))
+    return [batch for _, batch in joined], joined[-1][0], remarks
