@@ -1,0 +1,1 @@
+"""What training code calls: backends, and how their bytes reach the disk."""

@@ -1,0 +1,1 @@
+"""One backend per file; each stores what a training run reports."""

@@ -1,0 +1,260 @@
+"""The minimal writer: a run as plain files, in MMEngine's layout.
+
+    save_dir/scalars.json                  JSON Lines, one record per call
+    save_dir/scalars.times                 when: {"offset": byte, "time": unix}, ≤ 10 a second
+    save_dir/config.py                     the configuration, as Python literals
+    save_dir/vis_image/<name>_<step>.png   pictures
+
+docs/run-directory.md has it byte by byte. Source: mmengine 0.10.7, visualization/vis_backend.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+
+from trainviz_cli.codecs.json_text import PLAIN_FROM, PLAIN_TO, scalar_text, value_text
+from trainviz_cli.writing.distributed import rank
+from trainviz_cli.writing.files import AppendFile, replace_file
+from trainviz_cli.writing.scalar_file import ScalarFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+    from types import TracebackType
+
+_MOST_CACHED = 10_000
+
+
+class LocalVisBackend:
+    """Writes a run into a folder, one `write(2)` per record before the call returns.
+
+    Nothing is created before the first call, and nothing is lost when the process dies. Threads,
+    forked children and several processes may write to one folder. In a distributed training only
+    rank 0 writes. After `close()`, the next call opens the files again.
+
+    Args:
+        save_dir: The run directory; made, with its parents, at the first write.
+        img_save_dir: Its folder for pictures.
+        config_save_file: Its file for the configuration; ends in `.py`.
+        scalar_save_file: Its file for scalars; ends in `.json`.
+        all_ranks: Write in every process of a distributed training, not only in rank 0.
+        fsync_every_s: Also wait for the disk when this many seconds have passed since the last
+            time, so that a power cut loses no more. None leaves it to the system until `close()`.
+
+    Raises:
+        ValueError: A file name without its ending.
+    """
+
+    def __init__(
+        self,
+        save_dir: str | PathLike[str],
+        img_save_dir: str = "vis_image",
+        config_save_file: str = "config.py",
+        scalar_save_file: str = "scalars.json",
+        *,
+        all_ranks: bool = False,
+        fsync_every_s: float | None = None,
+    ) -> None:
+        _check_ending("config_save_file", config_save_file, ".py")
+        _check_ending("scalar_save_file", scalar_save_file, ".json")
+        self._folder = Path(save_dir)
+        self._images = self._folder / img_save_dir
+        self._config = self._folder / config_save_file
+        self._scalars = self._folder / scalar_save_file
+        self._all_ranks = all_ranks
+        self._fsync_every_s = fsync_every_s
+        self._heads: dict[str, bytes] = {}
+        self._templates: dict[tuple[str, ...], bytes] = {}
+        self._extra_files: dict[str, AppendFile] = {}
+        self._scalar_files: dict[Path, ScalarFile] = {}
+
+    @property
+    def experiment(self) -> Self:
+        """The backend itself: there is no other object behind it."""
+        return self
+
+    def add_scalar(self, name: str, value: object, step: int = 0) -> None:
+        """Appends `{"<name>": value, "step": step}`.
+
+        Args:
+            name: Any name but `step`.
+            value: A number, or a NumPy, torch or JAX scalar; NaN and infinities stay what they are.
+            step: The training step it belongs to.
+
+        Raises:
+            TypeError: It is no scalar; nothing has been written.
+            ValueError: The name is `step`, which would lose the value.
+            WriteError: The disk is full or the folder can't be written.
+        """
+        head = self._heads.get(name) or self._head(name)
+        if type(value) is float and PLAIN_FROM <= value < PLAIN_TO:
+            text = orjson.dumps(value)
+        else:
+            text = scalar_text(value)
+        end = b"%d}\n" % step if type(step) is int else value_text(step) + b"}\n"
+        self._append(b"".join((head, text, b', "step": ', end)))
+
+    def add_scalars(
+        self, scalar_dict: Mapping[str, object], step: int = 0, file_path: str | None = None
+    ) -> None:
+        """Appends all values as one record; a `step` among them wins over the argument.
+
+        Args:
+            scalar_dict: Name → anything JSON can hold, and scalars or arrays of NumPy, torch, JAX.
+            step: The training step they belong to.
+            file_path: One more JSON Lines file below the run directory to append the record to.
+
+        Raises:
+            TypeError: A value can't be written as JSON; nothing has been written.
+            ValueError: `file_path` is no `.json` file of its own inside the run directory.
+            WriteError: The disk is full or the folder can't be written.
+        """
+        texts = [
+            orjson.dumps(value)
+            if type(value) is float and PLAIN_FROM <= value < PLAIN_TO
+            else value_text(value)
+            for value in scalar_dict.values()
+        ]
+        if "step" not in scalar_dict:
+            texts.append(value_text(step))
+        shape = tuple(scalar_dict)
+        template = self._templates.get(shape) or self._template(shape)
+        line = template % tuple(texts)
+        if file_path is not None:
+            self._append_extra(file_path, line)
+        self._append(line)
+
+    def add_image(self, name: str, image: object, step: int = 0) -> None:
+        """Stores a picture as `<name>_<step>.png`, replacing one of that name and step.
+
+        Args:
+            name: May contain `/`, which makes sub-folders.
+            image: `(H, W)` or `(H, W, 1|3|4)` uint8, or float in 0..1, RGB; a torch tensor in CHW;
+                a PIL image.
+            step: The training step it belongs to.
+
+        Raises:
+            TypeError: It is no picture.
+            ValueError: A shape or range no picture has, or a name that leaves the folder.
+            WriteError: The disk is full or the folder can't be written.
+        """
+        path = self._images / f"{_inside(name)}_{int(step)}.png"
+        if not self._writes():
+            return
+        from trainviz_cli.codecs.png import encode_png
+        from trainviz_cli.imaging.pixels import to_rgb
+
+        replace_file(path, encode_png(to_rgb(image)))
+
+    def add_config(self, config: object) -> None:
+        """Stores the configuration as Python literals, replacing an older one.
+
+        Args:
+            config: A mapping, dataclass or `argparse.Namespace`; an object with MMEngine's
+                `Config.dump`; or the path of a `.py`, `.json` or `.toml` file.
+
+        Raises:
+            TypeError: It is none of these.
+            ValueError: It refers to itself, or the file can't be parsed.
+            OSError: The file can't be read.
+            WriteError: The disk is full or the folder can't be written.
+        """
+        if not self._writes():
+            return
+        from trainviz_cli.writing.config import config_text
+
+        replace_file(self._config, config_text(config).encode())
+
+    def close(self) -> None:
+        """Waits until the disk has everything, and gives the descriptors back."""
+        files: list[ScalarFile | AppendFile] = [
+            *self._scalar_files.values(),
+            *self._extra_files.values(),
+        ]
+        self._scalar_files, self._extra_files = {}, {}
+        for file in files:
+            file.sync()
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _writes(self) -> bool:
+        return self._all_ranks or rank() == 0
+
+    def _append(self, line: bytes) -> None:
+        file = self._scalar_files.get(self._scalars)
+        if file is None:
+            if not self._writes():
+                return
+            opened = ScalarFile(self._scalars, self._fsync_every_s)
+            # Two threads may come here at once: the dictionary decides, without a lock that a
+            # fork could copy while it is held.
+            file = self._scalar_files.setdefault(self._scalars, opened)
+            if file is not opened:
+                opened.close()
+        file.append(line)
+
+    def _append_extra(self, name: str, line: bytes) -> None:
+        _check_ending("file_path", name, ".json")
+        path = self._folder / _inside(name)
+        if path == self._scalars:
+            raise ValueError(f"file_path {name!r} is the scalar file itself")
+        if not self._writes():
+            return
+        if name not in self._extra_files:
+            self._extra_files.setdefault(name, AppendFile(path))
+        self._extra_files[name].append(line)
+
+    def _head(self, name: str) -> bytes:
+        if not isinstance(name, str):
+            raise TypeError(f"a scalar's name is a str, not {type(name).__name__}")
+        if name == "step":
+            raise ValueError("a scalar can't be named 'step': the record's own step would hide it")
+        return _cached(self._heads, name, f"{{{json.dumps(name)}: ".encode())
+
+    def _template(self, names: tuple[str, ...]) -> bytes:
+        """The record of these names with `%b` for each value."""
+        shown = names if "step" in names else (*names, "step")
+        # json.dumps also says how names that are no strings are written, and which can't be.
+        keys = [json.dumps({name: 0})[1:-2].replace("%", "%%") for name in shown]
+        return _cached(
+            self._templates, names, f"{{{', '.join(f'{k}%b' for k in keys)}}}\n".encode()
+        )
+
+
+def _cached(cache: dict[Any, bytes], key: object, text: bytes) -> bytes:
+    if len(cache) >= _MOST_CACHED:
+        cache.clear()
+    cache[key] = text
+    return text
+
+
+def _check_ending(argument: str, name: str, ending: str) -> None:
+    if not name.endswith(ending):
+        raise ValueError(f"{argument} must end in {ending}: {name!r}")
+
+
+def _inside(name: str) -> str:
+    """The name, if it stays inside the folder it will be joined to.
+
+    Raises:
+        ValueError: It is empty, absolute, holds NUL or goes up.
+    """
+    parts = re.split(r"[/\\]", name)
+    if not name or "\0" in name or not parts[0] or ".." in parts or Path(name).is_absolute():
+        raise ValueError(f"{name!r} is no name inside a folder")
+    return name

@@ -1,0 +1,115 @@
+"""How bytes reach the disk, so that a reader, a crash or a second writer never breaks them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from trainviz_cli.errors import WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Windows would translate newlines without O_BINARY.
+_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
+
+class AppendFile:
+    """A file that grows by whole records: each is one write(2) to an append-mode descriptor.
+
+    The kernel places each write at the end, so threads, forked children and other processes may
+    append to the same file. Nothing is buffered here: a killed process loses nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with write_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.descriptor = os.open(path, _APPEND, 0o666)
+            self.size_at_open = os.fstat(self.descriptor).st_size
+            self._torn = self.size_at_open > 0 and not self._ends_a_line()
+
+    def _ends_a_line(self) -> bool:
+        os.lseek(self.descriptor, -1, os.SEEK_END)
+        return os.read(self.descriptor, 1) == b"\n"
+
+    def append(self, record: bytes) -> None:
+        """Writes one record, which must end with a newline.
+
+        After half a record (a full disk, a writer that was killed) the next begins on a new line,
+        so that a reader loses only the torn one.
+
+        Raises:
+            WriteError: It couldn't be written whole.
+        """
+        if self._torn:
+            record = b"\n" + record
+        try:
+            written = os.write(self.descriptor, record)
+            if written != len(record):
+                self._finish(record, written)
+            self._torn = False
+        except OSError as error:
+            raise _write_error(self.path, error) from error
+
+    def _finish(self, record: bytes, written: int) -> None:
+        """Writes the rest of a record that the system took only in part."""
+        self._torn = True
+        while written < len(record):
+            written += os.write(self.descriptor, record[written:])
+
+    def position(self) -> int:
+        """Where this descriptor's last write ended, in bytes."""
+        return os.lseek(self.descriptor, 0, os.SEEK_CUR)
+
+    def truncate(self) -> None:
+        """Empties the file."""
+        with write_errors(self.path):
+            os.ftruncate(self.descriptor, 0)
+        self._torn = False
+
+    def sync(self) -> None:
+        """Waits until the disk has it all."""
+        with write_errors(self.path):
+            os.fsync(self.descriptor)
+
+    def close(self) -> None:
+        """Gives the descriptor back."""
+        with suppress(OSError):
+            os.close(self.descriptor)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a whole file at once: a reader sees the old one or the new one, never half.
+
+    Raises:
+        WriteError: It couldn't be written; an older file stays as it was.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_bytes(content)
+            draft.replace(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turns an `OSError` into one that names the file and the cure."""
+    try:
+        yield
+    except OSError as error:
+        raise _write_error(path, error) from error
+
+
+def _write_error(path: Path, error: OSError) -> WriteError:
+    reason = error.strerror or type(error).__name__
+    return WriteError(
+        f"can't write {path}: {reason}",
+        hint="free the disk or the folder; what was logged before is safe",
+    )
