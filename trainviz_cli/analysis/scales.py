@@ -1,0 +1,183 @@
+"""Where values lie along an axis, and what of them a scale hides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainviz_cli.analysis.ticks import (
+    Tick,
+    duration_ticks,
+    log_ticks,
+    number_ticks,
+    short,
+    time_ticks,
+)
+from trainviz_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trainviz_cli.analysis.panels import Limits, Panel
+    from trainviz_cli.model.series import FloatArray, NumberArray
+
+_ROBUST_QUANTILES = (0.01, 0.99)
+_ROBUST_REACH = 0.5  # of the quantiles' distance: how far beyond them data still counts as near
+_FLATTENED = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One axis: data values to 0..1.
+
+    Attributes:
+        low: Value at 0; on a logarithmic axis above 0.
+        high: Value at 1; above `low`.
+        log: Logarithmic.
+        kind: number, time (unix seconds) or relative (seconds).
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    kind: str = "number"
+
+    def positions(self, values: NumberArray) -> FloatArray:
+        """(N,) 0 at the low end, 1 at the high end, beyond them outside; NaN where undefined."""
+        data = np.asarray(values, np.float64)
+        with np.errstate(all="ignore"):
+            if self.log:
+                data = np.log10(np.where(data > 0, data, np.nan))
+                low, high = math.log10(self.low), math.log10(self.high)
+            else:
+                low, high = self.low, self.high
+            # Halved, so that a range over all floats does not overflow.
+            places: FloatArray = (data / 2 - low / 2) / (high / 2 - low / 2)
+        return np.clip(places, -1e9, 1e9)
+
+    def ticks(self, most: int) -> list[Tick]:
+        """About `most` round values on the axis."""
+        if self.log:
+            return log_ticks(self.low, self.high, most)
+        if self.kind == "time":
+            return time_ticks(self.low, self.high, most)
+        if self.kind == "relative":
+            return duration_ticks(self.low, self.high, most)
+        return number_ticks(self.low, self.high, most)
+
+
+def x_scale(panel: Panel) -> Scale:
+    """The x axis that shows every sample, or what `xlim` says."""
+    drawing = panel.drawing
+    values = _concatenate(curve.view.x for curve in panel.curves)
+    ends = _ends(values, log=drawing.log_x)
+    kind = panel.axis if panel.axis in {"time", "relative"} else "number"
+    return _limited(ends, drawing.xlim, "xlim", log=drawing.log_x, kind=kind)
+
+
+def y_scale(panel: Panel, x: Scale) -> Scale:
+    """The y axis that shows every finite value in sight, the robust one, or what `ylim` says."""
+    drawing = panel.drawing
+    values = _concatenate(
+        _visible(column, curve.view.x, x)
+        for curve in panel.curves
+        for column in (curve.view.y, curve.smooth)
+        if column is not None
+    )
+    ends = robust_ends(values) if drawing.robust else None
+    ends = ends or _ends(values, log=drawing.log_y)
+    return _limited(ends, drawing.ylim, "ylim", log=drawing.log_y, margin=0.03)
+
+
+def robust_ends(values: FloatArray) -> tuple[float, float] | None:
+    """Ends that leave outliers out: the 1 % and 99 % quantiles and what lies near them."""
+    known = values[np.isfinite(values)]
+    if len(known) < 10:
+        return None
+    low, high = np.quantile(known, _ROBUST_QUANTILES)
+    reach = (high - low) * _ROBUST_REACH
+    near = known[(known >= low - reach) & (known <= high + reach)]
+    return float(near.min()), float(near.max())
+
+
+def is_flattened(panel: Panel, y: Scale) -> bool:
+    """Whether a few outliers squeeze the rest into a tenth of the axis."""
+    ends = robust_ends(_concatenate(curve.view.y for curve in panel.curves))
+    return ends is not None and not y.log and ends[1] - ends[0] < _FLATTENED * (y.high - y.low)
+
+
+def hidden(panel: Panel, x: Scale, y: Scale) -> list[str]:
+    """What the chart can't show, one line each: off the scale, or not on a logarithmic axis."""
+    lines = []
+    for curve in panel.curves:
+        values = _visible(curve.view.y, curve.view.x, x)
+        steps = _visible(curve.view.steps, curve.view.x, x)
+        name = f"{curve.label}: " if len(panel.curves) > 1 else ""
+        above, below = values > y.high, values < y.low
+        if y.log:
+            below &= values > 0
+            if count := int((values <= 0).sum()):
+                lines.append(f"{name}{count} of {len(values)} ≤ 0, not on a logarithmic axis")
+        finite = np.isfinite(values)
+        sides = ((above & finite, "above", np.argmax), (below & finite, "below", np.argmin))
+        for off, word, extreme in sides:
+            if off.any():
+                worst = int(np.flatnonzero(off)[extreme(values[off])])
+                far = f"{short(values[worst])} at step {steps[worst]:g}"
+                lines.append(f"{name}{int(off.sum())} {word} the scale, as far as {far}")
+    return lines
+
+
+def _visible(column: NumberArray, x_values: NumberArray, x: Scale) -> FloatArray:
+    places = np.asarray(x_values, np.float64)
+    return np.asarray(column, np.float64)[(places >= x.low) & (places <= x.high)]
+
+
+def _concatenate(columns: Iterable[NumberArray]) -> FloatArray:
+    parts = [np.asarray(column, np.float64) for column in columns]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _ends(values: FloatArray, *, log: bool) -> tuple[float, float]:
+    known = values[np.isfinite(values) & ((values > 0) if log else True)]
+    if not len(known):
+        return (1.0, 10.0) if log else (0.0, 1.0)
+    return float(known.min()), float(known.max())
+
+
+def _limited(
+    ends: tuple[float, float],
+    limits: Limits,
+    option: str,
+    *,
+    log: bool,
+    kind: str = "number",
+    margin: float = 0.0,
+) -> Scale:
+    """The scale between these ends, or the user's, with room at an end that the data set."""
+    low = ends[0] if limits.low is None else limits.low
+    high = ends[1] if limits.high is None else limits.high
+    if log:
+        low, high = _log_ends(low, high, limits, option)
+    if low > high:
+        if limits.low is not None and limits.high is not None:
+            raise UsageError(f"--{option} {low:g}:{high:g} begins behind its end")
+        low, high = (low, low) if limits.low is not None else (high, high)
+    if low == high:
+        pad = abs(low) * 0.5 or 0.5
+        low, high = (low / 2, high * 2) if log else (low - pad, high + pad)
+    elif margin and not log:
+        room = (high - low) * margin
+        if math.isfinite(low - room) and math.isfinite(high + room):
+            low -= room if limits.low is None else 0
+            high += room if limits.high is None else 0
+    return Scale(low, high, log, kind)
+
+
+def _log_ends(low: float, high: float, limits: Limits, option: str) -> tuple[float, float]:
+    if any(end is not None and end <= 0 for end in (limits.low, limits.high)):
+        raise UsageError(f"--{option} must lie above 0 on a logarithmic axis")
+    return low if low > 0 else high / 1e3, high if high > 0 else low * 1e3

@@ -1,0 +1,1 @@
+"""Data in, pictures out; a renderer knows no file and no log format."""

@@ -1,0 +1,86 @@
+"""What stands below a chart: each curve's name, mark and figures, and how it was prepared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainviz_cli.analysis.panels import nonfinite_steps
+from trainviz_cli.analysis.ticks import short
+from trainviz_cli.render.term.style import DIM, Line, Span, Style
+from trainviz_cli.render.term.text import cells, fit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from trainviz_cli.analysis.panels import Panel
+    from trainviz_cli.model.series import View
+
+_MOST_ENTRIES = 30
+_OVERLAPS = {"last": "the later one shows", "first": "the first one shows", "all": "all show"}
+
+
+def legend(panel: Panel, width: int, marks: str) -> list[Line]:
+    """One line a curve, then what holds for all."""
+    shown = panel.curves[:_MOST_ENTRIES]
+    names = _aligned([fit(curve.label, width // 2) for curve in shown])
+    facts = _columns([list(figures(curve.view)) for curve in shown])
+    lines: list[Line] = [
+        _entry(f"{marks[i % len(marks)]} {name}", Style(curve.color), said, width)
+        for i, (curve, name, said) in enumerate(zip(shown, names, facts, strict=True))
+    ]
+    if rest := len(panel.curves) - len(shown):
+        lines.append([Span(f"  and {rest} more", DIM)])
+    lines += [[Span(fit(remark, width), DIM)] for remark in preparation(panel)]
+    return lines
+
+
+def _aligned(texts: Sequence[str]) -> list[str]:
+    """The texts, each filled up to the widest."""
+    widest = max(map(cells, texts), default=0)
+    return [text + " " * (widest - cells(text)) for text in texts]
+
+
+def _columns(rows: list[list[str]]) -> list[list[str]]:
+    """The rows with their columns aligned, if they are of one kind."""
+    if len({len(row) for row in rows}) != 1:
+        return rows
+    columns = [_aligned(column) for column in zip(*rows, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _entry(head: str, style: Style, said: Sequence[str], width: int) -> Line:
+    """Mark and name, and as much of what is said as there is room for."""
+    line = [Span(head, style)]
+    used = cells(head)
+    for fact in said:
+        used += 2 + cells(fact.rstrip())
+        if used > width:
+            break
+        line.append(Span(f"  {fact}", DIM))
+        used += cells(fact) - cells(fact.rstrip())
+    return line
+
+
+def figures(view: View) -> Iterator[str]:
+    """What there is to say about a curve, the most telling first."""
+    bad = nonfinite_steps(view)
+    known = np.isfinite(view.y)
+    if len(view):
+        yield f"last {short(float(view.y[-1]))}"
+    if bad:
+        yield f"{len(bad)} not finite, first at {bad[0]:g}"
+    if known.any():
+        values, steps = view.y[known], view.steps[known]
+        low, high = int(values.argmin()), int(values.argmax())
+        yield f"min {short(float(values[low]))} at {steps[low]:g}"
+        yield f"max {short(float(values[high]))} at {steps[high]:g}"
+
+
+def preparation(panel: Panel) -> Iterator[str]:
+    """How the curves were smoothed, and what became of steps that were logged again."""
+    if panel.drawing.smooth:
+        yield f"smoothed: {panel.drawing.smooth.label}; the samples themselves behind"
+    if any(len(curve.view.pieces) > 1 for curve in panel.curves):
+        yield f"restarted: where steps were logged again, {_OVERLAPS[panel.drawing.overlap]}"
