@@ -1,0 +1,130 @@
+"""Streams: results to stdout, everything else to stderr, and what the terminal can show."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from trainviz_cli.model.run import Run
+    from trainviz_cli.render.term.chart import Look
+    from trainviz_cli.render.term.style import ColorDepth, Line
+
+_NARROWEST = 24
+_WIDEST = 2000
+_MOST_NOTES = 5
+_C1 = re.compile("[\x7f-\x9f\u2028\u2029]")
+
+
+def say(message: str, *, prefix: str = "trainviz: ") -> None:
+    """One line to stderr, with nothing in it that could steer a terminal."""
+    from trainviz_cli.render.term.text import printable
+
+    click.echo(f"{prefix}{printable(' '.join(message.split(chr(10))))}", err=True)
+
+
+def note(message: str) -> None:
+    """Something to know that isn't part of the result."""
+    say(message, prefix="trainviz: note: ")
+
+
+def note_diagnostics(run: Run) -> None:
+    """What was skipped and what was assumed while a run was read."""
+    skipped = [each for each in run.diagnostics if each.skipped]
+    for remark in run.diagnostics:
+        if not remark.skipped:
+            note(f"{run.name}: {remark.message}")
+    if skipped:
+        total = sum(each.skipped for each in skipped)
+        note(f"{run.name}: {total} {'thing' if total == 1 else 'things'} could not be read")
+    for damage in skipped[:_MOST_NOTES]:
+        file = os.path.basename(damage.path)  # noqa: PTH119 - a name to show, not a path to open
+        at = "" if damage.offset is None else f", first at byte {damage.offset}"
+        say(f"{damage.skipped} × {damage.message} ({file}{at})", prefix="  ")
+    if len(skipped) > _MOST_NOTES:
+        say(f"and {len(skipped) - _MOST_NOTES} more kinds", prefix="  ")
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What stdout can show.
+
+    Attributes:
+        color: auto, always or never.
+        ascii: Only ASCII characters, even where the locale could show more.
+    """
+
+    color: str = "auto"
+    ascii: bool = False
+
+    @property
+    def width(self) -> int:
+        """Columns: what `COLUMNS` says, else the terminal, else 80."""
+        columns = shutil.get_terminal_size((80, 24)).columns
+        return min(max(columns, _NARROWEST), _WIDEST)
+
+    @property
+    def depth(self) -> ColorDepth:
+        """How many colours to use."""
+        from trainviz_cli.render.term.style import ColorDepth
+
+        wanted = self.color == "always" or (
+            self.color == "auto"
+            and sys.stdout.isatty()
+            and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb"
+        )
+        if not wanted:
+            return ColorDepth.NONE
+        many = "256" in os.environ.get("TERM", "") or os.environ.get("COLORTERM")
+        return ColorDepth.MANY if many else ColorDepth.BASIC
+
+    @property
+    def look(self) -> Look:
+        """The characters to draw with."""
+        from trainviz_cli.render.term.chart import ASCII, Look
+
+        encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+        look = ASCII if self.ascii or not encoding.startswith("utf") else Look()
+        return replace(look, monochrome=not self.depth)
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Prints styled lines."""
+        from trainviz_cli.render.term.style import to_text
+
+        text = to_text(lines, self.depth)
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """One JSON document; NumPy columns are lists, and what isn't finite is null."""
+    import json
+
+    import orjson
+
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+    try:
+        text = orjson.dumps(document, option=options).decode()
+    except TypeError:  # a name that is no valid Unicode, which only escapes can carry
+        text = json.dumps(_plain(document), allow_nan=False) + "\n"
+    sys.stdout.write(_C1.sub(lambda char: f"\\u{ord(char[0]):04x}", text))
+
+
+def _plain(value: object) -> object:
+    """The value without NumPy and without what isn't finite."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and value - value != 0 else value

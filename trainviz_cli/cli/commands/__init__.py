@@ -1,0 +1,1 @@
+"""One command per file; its work is imported when it is called."""
