@@ -1,0 +1,11 @@
+batch_size = 5
+epochs = 30
+image_size = 64
+lr = 0.001
+model = 'test_resnet'
+momentum = 0.9
+optimizer = 'adamw'
+seed = 2
+train_images = 100
+warmup_epochs = 1
+weight_decay = 0.05
