@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -115,6 +114,8 @@ def locate_runs(arguments: Sequence[str]) -> list[FoundRun]:
 def _expand(argument: str) -> list[Path]:
     if not any(sign in argument for sign in "*?[") or Path(argument).exists():
         return [Path(argument)]
+    import glob
+
     paths = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     if not paths:
         raise NotFoundError(f"nothing matches {argument}")
@@ -130,7 +131,7 @@ def _locate(path: Path) -> list[FoundRun]:
     if place.is_file:
         raise UnreadableError(f"{path} is no training log", hint=f"formats tried: {formats}")
     if not place.files and not place.folders:
-        raise NotFoundError(f"{path} is empty")
+        raise NotFoundError(f"the folder {path} is empty")
     raise NotFoundError(f"no training log in {path}", hint=f"formats tried: {formats}")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import numpy as np
 
@@ -18,16 +17,14 @@ if TYPE_CHECKING:
     from trainviz_cli.model.series import FloatArray, NumberArray, Overlap, Series, View
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """An axis from `low` to `high`; None is as far as the data goes."""
 
     low: float | None = None
     high: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
+class Drawing(NamedTuple):
     """How curves are to be drawn, whoever draws them.
 
     Attributes:
@@ -55,8 +52,7 @@ class Drawing:
     title: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
+class Curve(NamedTuple):
     """One line of a chart.
 
     Attributes:
@@ -81,8 +77,7 @@ class Curve:
         return self.view.y if self.smooth is None else self.smooth
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Panel:
+class Panel(NamedTuple):
     """One chart.
 
     Attributes:
@@ -97,7 +92,7 @@ class Panel:
     axis: str
     curves: tuple[Curve, ...]
     drawing: Drawing
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def build_panels(runs: Sequence[Run], keys: Sequence[str], drawing: Drawing) -> list[Panel]:

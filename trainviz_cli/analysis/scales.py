@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from trainviz_cli.analysis.ticks import (
     duration_ticks,
     log_ticks,
     number_ticks,
+    plain,
     short,
     time_ticks,
 )
@@ -29,15 +29,14 @@ _ROBUST_REACH = 0.5  # of the quantiles' distance: how far beyond them data stil
 _FLATTENED = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(NamedTuple):
     """One axis: data values to 0..1.
 
     Attributes:
         low: Value at 0; on a logarithmic axis above 0.
         high: Value at 1; above `low`.
         log: Logarithmic.
-        kind: number, time (unix seconds) or relative (seconds).
+        kind: number, whole (a count), time (unix seconds) or relative (seconds).
     """
 
     low: float
@@ -46,7 +45,7 @@ class Scale:
     kind: str = "number"
 
     def positions(self, values: NumberArray) -> FloatArray:
-        """(N,) 0 at the low end, 1 at the high end, beyond them outside; NaN where undefined."""
+        """(N,) 0 at the low end, 1 at the high end, beyond them outside; NaN where not finite."""
         data = np.asarray(values, np.float64)
         with np.errstate(all="ignore"):
             if self.log:
@@ -56,7 +55,7 @@ class Scale:
                 low, high = self.low, self.high
             # Halved, so that a range over all floats does not overflow.
             places: FloatArray = (data / 2 - low / 2) / (high / 2 - low / 2)
-        return np.clip(places, -1e9, 1e9)
+        return np.where(np.isfinite(data), np.clip(places, -1e9, 1e9), np.nan)
 
     def ticks(self, most: int) -> list[Tick]:
         """About `most` round values on the axis."""
@@ -66,7 +65,7 @@ class Scale:
             return time_ticks(self.low, self.high, most)
         if self.kind == "relative":
             return duration_ticks(self.low, self.high, most)
-        return number_ticks(self.low, self.high, most)
+        return number_ticks(self.low, self.high, most, finest=1.0 if self.kind == "whole" else 0.0)
 
 
 def x_scale(panel: Panel) -> Scale:
@@ -74,7 +73,8 @@ def x_scale(panel: Panel) -> Scale:
     drawing = panel.drawing
     values = _concatenate(curve.view.x for curve in panel.curves)
     ends = _ends(values, log=drawing.log_x)
-    kind = panel.axis if panel.axis in {"time", "relative"} else "number"
+    whole = all(np.issubdtype(curve.view.x.dtype, np.integer) for curve in panel.curves)
+    kind = panel.axis if panel.axis in {"time", "relative"} else "whole" if whole else "number"
     return _limited(ends, drawing.xlim, "xlim", log=drawing.log_x, kind=kind)
 
 
@@ -97,7 +97,9 @@ def robust_ends(values: FloatArray) -> tuple[float, float] | None:
     known = values[np.isfinite(values)]
     if len(known) < 10:
         return None
-    low, high = np.quantile(known, _ROBUST_QUANTILES)
+    # Nearest rank; np.quantile would import NumPy's masked arrays, for longer than a chart takes.
+    ranks = [round(quantile * (len(known) - 1)) for quantile in _ROBUST_QUANTILES]
+    low, high = np.partition(known, ranks)[ranks]
     reach = (high - low) * _ROBUST_REACH
     near = known[(known >= low - reach) & (known <= high + reach)]
     return float(near.min()), float(near.max())
@@ -126,7 +128,7 @@ def hidden(panel: Panel, x: Scale, y: Scale) -> list[str]:
         for off, word, extreme in sides:
             if off.any():
                 worst = int(np.flatnonzero(off)[extreme(values[off])])
-                far = f"{short(values[worst])} at step {steps[worst]:g}"
+                far = f"{short(values[worst])} at step {plain(steps[worst])}"
                 lines.append(f"{name}{int(off.sum())} {word} the scale, as far as {far}")
     return lines
 

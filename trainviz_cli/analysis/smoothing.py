@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,8 +21,7 @@ _MOST = {"ema": 1.0, "mean": 1e9, "median": 1000.0, "gauss": 1000.0}
 _GAUSS_REACH = 4.0  # standard deviations; what lies beyond weighs less than 1 in 15,000
 
 
-@dataclass(frozen=True, slots=True)
-class Smoothing:
+class Smoothing(NamedTuple):
     """One way to smooth a curve.
 
     Attributes:

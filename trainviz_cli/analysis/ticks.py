@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -16,21 +16,22 @@ _CLOCK_STEPS_S = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """A place on an axis and what is written there."""
 
     value: float
     label: str
 
 
-def number_ticks(low: float, high: float, most: int) -> list[Tick]:
-    """At most `most` ticks, at multiples of 1, 2 or 5 × 10ⁿ with low ≤ tick ≤ high."""
-    step = _round_step((high - low) / most)
+def number_ticks(low: float, high: float, most: int, finest: float = 0.0) -> list[Tick]:
+    """At most `most` ticks, at multiples of 1, 2 or 5 × 10ⁿ, none closer than `finest`."""
+    step = _round_step(max((high - low) / most, finest))
     if not step or not math.isfinite(step):
         return [Tick(low, short(low))]
-    while len(finer := _multiples(low, high, _finer(step))) <= most:
+    finer = _multiples(low, high, _finer(step))
+    while len(finer) <= most and _finer(step) >= finest:
         step = _finer(step)
+        finer = _multiples(low, high, _finer(step))
     values = _multiples(low, high, step) or finer
     return [Tick(value, label) for value, label in zip(values, _labels(values, step), strict=True)]
 
@@ -96,6 +97,11 @@ def short(value: float) -> str:
         if size >= max(unit, 1e4):
             return f"{value / unit:.4g}{suffix}"
     return f"{value:.4g}"
+
+
+def plain(value: float) -> str:
+    """A step: every digit of a whole number, whatever its size."""
+    return str(int(value)) if value == int(value) else f"{value:g}"
 
 
 def _scientific(value: float) -> str:

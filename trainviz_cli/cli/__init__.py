@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+from typing import NoReturn
 
 import click
 
 from trainviz_cli.cli._group import CommandFolder, run
 
-__all__ = ["main"]
+__all__ = ["run_trainviz", "trainviz"]
 
 
 @click.group(
@@ -32,8 +32,6 @@ def trainviz(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def main() -> None:
+def run_trainviz() -> NoReturn:
     """Runs the command line, and ends the process with the documented exit code."""
-    # No command multiplies matrices, and NumPy would start a thread per core at import.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     run(trainviz)

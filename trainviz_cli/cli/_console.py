@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import sys
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 _NARROWEST = 24
 _WIDEST = 2000
 _MOST_NOTES = 5
-_C1 = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 def say(message: str, *, prefix: str = "trainviz: ") -> None:
@@ -44,7 +40,7 @@ def note_diagnostics(run: Run) -> None:
             note(f"{run.name}: {remark.message}")
     if skipped:
         total = sum(each.skipped for each in skipped)
-        note(f"{run.name}: {total} {'thing' if total == 1 else 'things'} could not be read")
+        note(f"{run.name}: skipped {total} {'line or value' if total == 1 else 'lines or values'}")
     for damage in skipped[:_MOST_NOTES]:
         file = os.path.basename(damage.path)  # noqa: PTH119 - a name to show, not a path to open
         at = "" if damage.offset is None else f", first at byte {damage.offset}"
@@ -53,8 +49,7 @@ def note_diagnostics(run: Run) -> None:
         say(f"and {len(skipped) - _MOST_NOTES} more kinds", prefix="  ")
 
 
-@dataclass(frozen=True, slots=True)
-class Console:
+class Console(NamedTuple):
     """What stdout can show.
 
     Attributes:
@@ -68,7 +63,8 @@ class Console:
     @property
     def width(self) -> int:
         """Columns: what `COLUMNS` says, else the terminal, else 80."""
-        columns = shutil.get_terminal_size((80, 24)).columns
+        text = os.environ.get("COLUMNS", "")
+        columns = int(text) if text.isdecimal() and int(text) else _terminal_columns()
         return min(max(columns, _NARROWEST), _WIDEST)
 
     @property
@@ -94,7 +90,7 @@ class Console:
 
         encoding = (sys.stdout.encoding or "").lower().replace("-", "")
         look = ASCII if self.ascii or not encoding.startswith("utf") else Look()
-        return replace(look, monochrome=not self.depth)
+        return look._replace(monochrome=not self.depth)
 
     def show(self, lines: Iterable[Line]) -> None:
         """Prints styled lines."""
@@ -105,9 +101,18 @@ class Console:
         sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
 
 
+def _terminal_columns() -> int:
+    """Columns of the terminal; 80 when there is none."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
 def print_json(document: Mapping[str, object]) -> None:
     """One JSON document; NumPy columns are lists, and what isn't finite is null."""
     import json
+    import re
 
     import orjson
 
@@ -116,7 +121,9 @@ def print_json(document: Mapping[str, object]) -> None:
         text = orjson.dumps(document, option=options).decode()
     except TypeError:  # a name that is no valid Unicode, which only escapes can carry
         text = json.dumps(_plain(document), allow_nan=False) + "\n"
-    sys.stdout.write(_C1.sub(lambda char: f"\\u{ord(char[0]):04x}", text))
+    # JSON needs no escape for these, but a terminal could take them for commands.
+    text = re.sub("[\x7f-\x9f\u2028\u2029]", lambda char: f"\\u{ord(char[0]):04x}", text)
+    sys.stdout.write(text)
 
 
 def _plain(value: object) -> object:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trainviz_cli.analysis.panels import Drawing, Limits
+    from trainviz_cli.analysis.smoothing import Smoothing
 
     Command = Callable[..., None]
 
@@ -107,17 +108,23 @@ def to_drawing(given: dict[str, Any]) -> Drawing:
         UsageError: One of them makes no sense.
     """
     from trainviz_cli.analysis.panels import Drawing
-    from trainviz_cli.analysis.smoothing import Smoothing
 
-    smooth = given["smooth"]
     return Drawing(
         **given
         | {
-            "smooth": None if smooth is None else Smoothing.parse(smooth),
+            "smooth": _to_smoothing(given["smooth"]),
             "xlim": _to_limits("--xlim", given["xlim"]),
             "ylim": _to_limits("--ylim", given["ylim"]),
         }
     )
+
+
+def _to_smoothing(text: str | None) -> Smoothing | None:
+    if text is None:
+        return None
+    from trainviz_cli.analysis.smoothing import Smoothing
+
+    return Smoothing.parse(text)
 
 
 def _to_limits(option: str, text: str | None) -> Limits:

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from trainviz_cli.model.series import FloatArray, IntArray
 
 Record = dict[str, Any]
+Codes = npt.NDArray[np.int32]
 Parsed = tuple[list[Record], list[Any], "IntArray"]  # records, all their values, where each ends
 
 # The bare word after a key, never inside a string: a quote there would be escaped.
-_BARE_NAN = re.compile(rb'(?:(?<=[^\\]": )|(?<=[^\\]":))NaN(?=[,}])')
+_BARE_NAN = rb'(?:(?<=[^\\]": )|(?<=[^\\]":))NaN(?=[,}])'
 _CONFLICT = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
 _NUMBERS = {float, int, bool, type(None)}
 _NEWLINE, _BRACE = 10, 123
@@ -47,28 +48,40 @@ class Table:
         codes: (M,) which key a value belongs to.
         rows: (M,) which record it stands in.
         values: (M,) float64; `null` and `NaN` are NaN.
+        axis: (N,) float64 value of the axis key in each record, NaN where it has none.
         ends: (N,) byte in the file just after each record's line.
+        start: Byte in the file where the first of these lines begins.
         exact: Position among the M values → the integer, where float64 can't hold it.
-        texts: (record, key, value) of strings that stood where a number belongs.
+        exact_axis: Record → the integer on the axis, likewise.
+        others: (record, key, value) of strings, lists and mappings, which are no numbers.
         diagnostics: What could not be read.
     """
 
     keys: Sequence[str]
-    codes: npt.NDArray[np.int32]
-    rows: npt.NDArray[np.int32]
+    codes: Codes
+    rows: Codes
     values: FloatArray
+    axis: FloatArray
     ends: IntArray
+    start: int = 0
     exact: dict[int, int] = field(default_factory=dict)
-    texts: list[tuple[int, str, str]] = field(default_factory=list)
+    exact_axis: dict[int, int] = field(default_factory=dict)
+    others: list[tuple[int, str, object]] = field(default_factory=list)
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class JsonLines:
-    """A growing JSON Lines file, as a table of what came since it was last polled."""
+    """A growing JSON Lines file, as a table of what came since it was last polled.
 
-    def __init__(self, path: Path) -> None:
-        self._lines = LineReader(path, is_whole=_is_object)
+    Args:
+        path: The file; it may not exist yet.
+        axis: The key that places a record; it becomes a column instead of values.
+    """
+
+    def __init__(self, path: Path, axis: str) -> None:
+        self._lines = LineReader(path, is_whole=lambda end: _parse_record(end.strip()) is not None)
         self._codes: defaultdict[str, int] = defaultdict(count().__next__)
+        self._axis_code = self._codes[axis]
         self._shapes = _Shapes(self._codes)
 
     @property
@@ -85,7 +98,7 @@ class JsonLines:
         tables = [self._tabulate(block) for block in self._lines.poll()]
         too_long, self._lines.too_long = self._lines.too_long, []
         notes = [self._note(at, f"line over {MAX_LINE_BYTES >> 20} MiB") for at in too_long]
-        return self._concatenate(tables, notes)
+        return _concatenate(tables, list(self._codes), notes)
 
     def _tabulate(self, block: Block) -> Table:
         damage: list[Diagnostic] = []
@@ -93,36 +106,38 @@ class JsonLines:
         records, values, ends = parsed
         codes, lengths = self._shapes.codes(records)
         rows = np.repeat(np.arange(len(records), dtype=np.int32), lengths)
-        return self._numbers(codes, rows, values, ends, damage)
-
-    def _numbers(
-        self,
-        codes: npt.NDArray[np.int32],
-        rows: npt.NDArray[np.int32],
-        values: list[Any],
-        ends: IntArray,
-        damage: list[Diagnostic],
-    ) -> Table:
-        """The table of the values that are numbers."""
-        texts = []
+        others: list[tuple[int, str, object]] = []
         if not set(map(type, values)) <= _NUMBERS:
-            keys = list(self._codes)
-            odd = [i for i, value in enumerate(values) if type(value) not in _NUMBERS]
-            for i in odd:
-                key, value, row = keys[codes[i]], values[i], int(rows[i])
-                if isinstance(value, str):
-                    texts.append((row, key, value))
-                else:
-                    kind = "list" if isinstance(value, list) else "nested mapping"
-                    damage.append(self._note(int(ends[row]), f"{key[:80]!r} holds a {kind}"))
-            codes, rows = np.delete(codes, odd), np.delete(rows, odd)
-            values = [value for value in values if type(value) in _NUMBERS]
+            others, codes, rows, values = self._without_others(codes, rows, values)
         numbers = _to_floats(values)
-        exact: dict[int, int] = {}
-        if (np.abs(numbers) >= _EXACT_INTEGERS).any():
-            large = np.flatnonzero(np.abs(numbers) >= _EXACT_INTEGERS).tolist()
-            exact = {i: values[i] for i in large if type(values[i]) is int}
-        return Table((), codes, rows, numbers, ends, exact, texts, tuple(damage))
+        on_axis = codes == self._axis_code
+        axis = np.full(len(records), np.nan)
+        axis[rows[on_axis]] = numbers[on_axis]
+        exact, exact_axis = _exact(values, numbers, rows, on_axis)
+        plotted = ~on_axis
+        return Table(
+            keys=(),
+            codes=codes[plotted],
+            rows=rows[plotted],
+            values=numbers[plotted],
+            axis=axis,
+            ends=ends,
+            start=block.offset,
+            exact=exact,
+            exact_axis=exact_axis,
+            others=others,
+            diagnostics=tuple(damage),
+        )
+
+    def _without_others(
+        self, codes: Codes, rows: Codes, values: list[Any]
+    ) -> tuple[list[tuple[int, str, object]], Codes, Codes, list[Any]]:
+        """What is no number, then the columns without it."""
+        keys = list(self._codes)
+        odd = [i for i, value in enumerate(values) if type(value) not in _NUMBERS]
+        others = [(int(rows[i]), keys[codes[i]], values[i]) for i in odd]
+        numbers = [value for value in values if type(value) in _NUMBERS]
+        return others, np.delete(codes, odd), np.delete(rows, odd), numbers
 
     def _parse_one_by_one(self, block: Block, damage: list[Diagnostic]) -> Parsed:
         records: list[Record] = []
@@ -141,27 +156,6 @@ class JsonLines:
     def _note(self, offset: int, message: str) -> Diagnostic:
         return Diagnostic(str(self._lines.path), offset, message, skipped=1)
 
-    def _concatenate(self, tables: list[Table], notes: list[Diagnostic]) -> Table:
-        first_row, first_value = 0, 0
-        rows, exact, texts = [], {}, []
-        for table in tables:
-            rows.append(table.rows + np.int32(first_row))
-            exact.update({first_value + i: n for i, n in table.exact.items()})
-            texts += [(first_row + row, key, text) for row, key, text in table.texts]
-            notes += table.diagnostics
-            first_row += len(table.ends)
-            first_value += len(table.values)
-        return Table(
-            keys=list(self._codes),
-            codes=_join([table.codes for table in tables], np.int32),
-            rows=_join(rows, np.int32),
-            values=_join([table.values for table in tables], np.float64),
-            ends=_join([table.ends for table in tables], np.int64),
-            exact=exact,
-            texts=texts,
-            diagnostics=merge(notes),
-        )
-
 
 class _Shapes(dict[tuple[str, ...], int]):
     """Numbers the sets of keys that records come with: a log has few, however many its records."""
@@ -177,7 +171,7 @@ class _Shapes(dict[tuple[str, ...], int]):
         self._flat += [self._code_of[key] for key in shape]
         return number
 
-    def codes(self, records: list[Record]) -> tuple[npt.NDArray[np.int32], IntArray]:
+    def codes(self, records: list[Record]) -> tuple[Codes, IntArray]:
         """(M,) the code of each value of all records, and (N,) how many values each has."""
         shapes = np.fromiter(map(self.__getitem__, map(tuple, records)), np.int32, len(records))
         every_length = np.array(self._lengths, np.int64)
@@ -187,13 +181,51 @@ class _Shapes(dict[tuple[str, ...], int]):
         return np.array(self._flat, np.int32)[shift + np.arange(len(shift))], lengths
 
 
+def _exact(
+    values: list[Any], numbers: FloatArray, rows: Codes, on_axis: npt.NDArray[np.bool_]
+) -> tuple[dict[int, int], dict[int, int]]:
+    """The integers that float64 can't hold: by position among the plotted, and by record."""
+    exact, exact_axis = {}, {}
+    for i in np.flatnonzero(np.abs(numbers) >= _EXACT_INTEGERS).tolist():
+        if type(values[i]) is int:
+            if on_axis[i]:
+                exact_axis[int(rows[i])] = values[i]
+            else:
+                exact[i - int(on_axis[:i].sum())] = values[i]
+    return exact, exact_axis
+
+
+def _concatenate(tables: list[Table], keys: list[str], notes: list[Diagnostic]) -> Table:
+    """The tables of successive blocks as one."""
+    exact: dict[int, int] = {}
+    exact_axis: dict[int, int] = {}
+    others: list[tuple[int, str, object]] = []
+    first_row = first_value = 0
+    for table in tables:
+        np.add(table.rows, first_row, out=table.rows)
+        exact.update({first_value + i: number for i, number in table.exact.items()})
+        exact_axis.update({first_row + row: number for row, number in table.exact_axis.items()})
+        others += [(first_row + row, key, value) for row, key, value in table.others]
+        notes += table.diagnostics
+        first_row += len(table.ends)
+        first_value += len(table.values)
+    return Table(
+        keys=keys,
+        codes=_join([table.codes for table in tables], np.int32),
+        rows=_join([table.rows for table in tables], np.int32),
+        values=_join([table.values for table in tables], np.float64),
+        axis=_join([table.axis for table in tables], np.float64),
+        ends=_join([table.ends for table in tables], np.int64),
+        start=tables[0].start if tables else 0,
+        exact=exact,
+        exact_axis=exact_axis,
+        others=others,
+        diagnostics=merge(notes),
+    )
+
+
 def _join(parts: list[Any], dtype: type) -> npt.NDArray[Any]:
     return np.concatenate(parts) if parts else np.empty(0, dtype)
-
-
-def _is_object(text: bytes) -> bool:
-    """Whether an end without a newline is a whole record: it closes all that it opened."""
-    return text.rstrip().endswith(b"}") and bool(_parse_line(text.strip())[0])
 
 
 def _parse_together(block: Block) -> Parsed | None:
@@ -204,7 +236,7 @@ def _parse_together(block: Block) -> Parsed | None:
     if not (begins == _BRACE).all():
         return None
     if b"NaN" in data:
-        data = _BARE_NAN.sub(b"null", data)
+        data = re.sub(_BARE_NAN, b"null", data)
     try:
         records = orjson.loads(b"[%b]" % data[:-1].replace(b"\n", b","))
         values = _values(records)

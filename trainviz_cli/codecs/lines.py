@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trainviz_cli.errors import UnreadableError
 
@@ -20,8 +19,7 @@ _LFS_MAGIC = b"version https://git-lfs"
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Whole lines, one after the other.
 
     Attributes:

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
 _LOG = "scalars.json"
 _FOLDER = "vis_data"
-_START = re.compile(r"\d{8}_\d{6}")  # MMEngine names each start by its time
-_IMAGE = re.compile(r"(?P<name>.+)_(?P<step>-?\d+)\.png", re.DOTALL)
-_EXACT_INTEGERS = 2**53
+_START = r"\d{8}_\d{6}"  # MMEngine names each start by its time
+_IMAGE = r"(?s)(?P<name>.+)_(?P<step>-?\d+)\.png"
+_KINDS: dict[type, str] = {str: "text", list: "a list", dict: "a mapping"}
+# Another tool's document over several lines, where ours has an object per line.
+_DOCUMENT = rb"\s*(\{\s*\n|\[)"
 
 
 class LocalFormat(Format):
@@ -51,7 +53,7 @@ class LocalFormat(Format):
 
     def starts(self, place: Place) -> Sequence[Path]:
         """MMEngine's starts in a `work_dir`, by their time, those without a log left out."""
-        names = sorted(name for name in place.folders if _START.fullmatch(name))
+        names = sorted(name for name in place.folders if re.fullmatch(_START, name))
         starts = [Place.at(place.path / name) for name in names]
         return [start.path for start in starts if self.claims(start)]
 
@@ -65,7 +67,7 @@ class LocalFormat(Format):
         folder = _data_folder(path) / "vis_image"
         found = []
         for file in folder.rglob("*.png"):
-            match = _IMAGE.fullmatch(file.relative_to(folder).as_posix())
+            match = re.fullmatch(_IMAGE, file.relative_to(folder).as_posix())
             if match:
                 found.append(Image(match["name"], int(match["step"]), file))
         return tuple(sorted(found, key=lambda image: (image.name, image.step)))
@@ -97,8 +99,8 @@ class LocalReader:
 
     def __init__(self, log: Path) -> None:
         self._log = log
-        self._records = JsonLines(log)
-        self._stamps = JsonLines(log.with_suffix(".times"))
+        self._records = JsonLines(log, axis="step")
+        self._stamps = JsonLines(log.with_suffix(".times"), axis="offset")
         self._begin()
 
     def _begin(self) -> None:
@@ -120,34 +122,31 @@ class LocalReader:
             self._begin()
         steps, problems = self._steps(table)
         placed, epochs = self._clock.place(steps, _column(table, "epoch"))
-        usable = ~np.isnan(placed)
-        keep = usable[table.rows] & (table.codes != _code(table, "step"))
-        positions = np.flatnonzero(keep).tolist() if table.exact else ()
-        times = self._wall_times(table.ends)
-        return Batch(
+        batch = Batch(
             keys=table.keys,
-            codes=table.codes[keep],
-            rows=_renumbered(usable)[table.rows[keep]],
-            values=table.values[keep],
-            steps=_whole_steps(placed, table)[usable],
-            epochs=None if epochs is None else epochs[usable],
-            wall_times=None if times is None else times[usable],
-            exact={
-                new: table.exact[old] for new, old in enumerate(positions) if old in table.exact
-            },
+            codes=table.codes,
+            rows=table.rows,
+            values=table.values,
+            steps=_whole_steps(placed, table),
+            epochs=epochs,
+            wall_times=self._wall_times(table.ends),
+            exact=table.exact,
             diagnostics=merge((*table.diagnostics, *problems)),
             new_start=replaced,
         )
+        usable = ~np.isnan(placed)
+        return batch if usable.all() else batch.only(usable)
 
     def _steps(self, table: Table) -> tuple[FloatArray, list[Diagnostic]]:
         """Each record's step as logged, NaN where none can be read; and what was wrong."""
-        steps = _column(table, "step")
+        steps = table.axis
         problems = []
-        for row, key, text in table.texts:
-            if key == "step" and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", text):
-                steps[row] = float(text)
-            else:
-                problems.append(self._note(table, row, f"{key[:80]!r} holds text"))
+        for row, key, value in table.others:
+            if key != "step":
+                kind = _KINDS.get(type(value), "something else")
+                problems.append(self._note(table, row, f"{key[:80]!r} holds {kind}, no number"))
+            elif isinstance(value, str) and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", value):
+                steps[row] = float(value)
         first = self._rows_read
         self._rows_read += len(steps)
         missing = np.flatnonzero(~np.isfinite(steps))
@@ -162,14 +161,14 @@ class LocalReader:
         return steps, problems
 
     def _note(self, table: Table, row: int, message: str) -> Diagnostic:
-        before = int(table.ends[row - 1]) if row else None
-        return Diagnostic(str(self._log), before, message, skipped=1)
+        begin = int(table.ends[row - 1]) if row else table.start
+        return Diagnostic(str(self._log), begin, message, skipped=1)
 
     def _wall_times(self, ends: npt.NDArray[np.int64]) -> FloatArray | None:
         """When each record was written, interpolated between the times noted beside the log."""
         new = self._stamps.poll()
         if len(new.ends):
-            pairs = np.column_stack([_column(new, "offset"), _column(new, "time")])
+            pairs = np.column_stack([new.axis, _column(new, "time")])
             pairs = np.concatenate([self._known_stamps, pairs[np.isfinite(pairs).all(axis=1)]])
             self._known_stamps = pairs[np.argsort(pairs[:, 0], kind="stable")]
         stamps = self._known_stamps
@@ -187,10 +186,7 @@ def _log_in(place: Place) -> Path | None:
     for folder in (place, _sub_place(place)):
         if folder is None:
             continue
-        starts = sorted(
-            name for name in folder.files if _START.fullmatch(name.removesuffix(".json"))
-        )
-        for name in (_LOG, *starts):
+        for name in (_LOG, *_copies(folder)):
             if name in folder.files and _may_hold_records(folder.head(name)):
                 return folder.path / name
     return None
@@ -200,7 +196,7 @@ def _copies(folder: Place) -> list[str]:
     """MMEngine's `<timestamp>.json`; elsewhere than in `vis_data/` it holds test results."""
     if folder.path.absolute().name != _FOLDER:
         return []
-    return sorted(name for name in folder.files if _START.fullmatch(name.removesuffix(".json")))
+    return sorted(name for name in folder.files if re.fullmatch(_START, name.removesuffix(".json")))
 
 
 def _sub_place(place: Place) -> Place | None:
@@ -216,9 +212,7 @@ def _data_folder(path: Path) -> Path:
 
 def _may_hold_records(head: bytes) -> bool:
     """Whether a file of the right name is a log, perhaps an empty or damaged one."""
-    if not head.strip() or head.startswith(b"version https://git-lfs"):
-        return True
-    return any(line.lstrip(b"\xef\xbb\xbf \t").startswith(b'{"') for line in head.split(b"\n"))
+    return re.match(_DOCUMENT, head.removeprefix(b"\xef\xbb\xbf")) is None
 
 
 def _has_step(head: bytes) -> bool:
@@ -245,20 +239,13 @@ def _column(table: Table, key: str) -> FloatArray:
     return column
 
 
-def _renumbered(usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
-    """Each record's number when the unusable ones are gone."""
-    return (np.cumsum(usable) - 1).astype(np.int32)
-
-
 def _whole_steps(steps: FloatArray, table: Table) -> NumberArray:
     """The steps as integers, exact beyond 2^53, unless some are fractional."""
     whole = np.where(np.isfinite(steps) & (np.abs(steps) < 2**63), steps, 0)
     if (whole != np.trunc(whole)).any():
         return steps
     integers = whole.astype(np.int64)
-    if table.exact:
-        code = _code(table, "step")
-        for position, number in table.exact.items():
-            if table.codes[position] == code and abs(number) < 2**63:
-                integers[table.rows[position]] = number
+    for row, number in table.exact_axis.items():
+        if abs(number) < 2**63:
+            integers[row] = number
     return integers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,54 +46,75 @@ class Batch:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def only(self, rows: npt.NDArray[np.bool_]) -> Batch:
+        """The batch without the rows where `rows` is False."""
+        kept = rows[self.rows]
+        positions = np.flatnonzero(kept).tolist() if self.exact else ()
+        return replace(
+            self,
+            codes=self.codes[kept],
+            rows=(np.cumsum(rows, dtype=np.int32) - np.int32(1))[self.rows[kept]],
+            values=self.values[kept],
+            steps=self.steps[rows],
+            epochs=None if self.epochs is None else self.epochs[rows],
+            wall_times=None if self.wall_times is None else self.wall_times[rows],
+            exact={new: self.exact[old] for new, old in enumerate(positions) if old in self.exact},
+        )
+
 
 def assemble(batches: Sequence[Batch]) -> dict[str, Series]:
     """One `Series` per key, in the order the keys were first met."""
-    keys = list(dict.fromkeys(key for batch in batches for key in batch.keys))
-    if not keys:
+    if not batches:
         return {}
-    table = _join(batches, keys)
-    order = np.argsort(table.codes, kind="stable")
-    bounds = np.searchsorted(table.codes[order], np.arange(len(keys) + 1))
-    values, rows = table.values[order], table.rows[order]
-    steps = table.steps[rows]
-    epochs = None if table.epochs is None else table.epochs[rows]
-    times = None if table.wall_times is None else table.wall_times[rows]
+    table = _join(batches)
+    # 16-bit codes are sorted by radix, several times faster than wider ones.
+    codes = table.codes.astype(np.uint16) if len(table.keys) < 2**16 else table.codes
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(len(table.keys) + 1))
+    parts = {
+        key: order[bounds[code] : bounds[code + 1]]
+        for code, key in enumerate(table.keys)
+        if bounds[code] < bounds[code + 1]
+    }
     starts = np.cumsum([len(batch) for batch in batches[:-1]], dtype=np.int64)
     starts = starts[[batch.new_start for batch in batches[1:]]]
-    series = {}
-    for code, key in enumerate(keys):
-        part = slice(bounds[code], bounds[code + 1])
-        if part.start == part.stop:
-            continue
-        series[key] = Series(
-            key=key,
-            steps=steps[part],
-            values=_exact_column(values[part], order[part], table.exact),
-            epochs=_known(epochs, part),
-            wall_times=_known(times, part),
-            segments=_segments(steps[part], np.searchsorted(rows[part], starts)),
-            start_time=None if times is None or not len(times) else float(np.nanmin(times)),
-        )
-    return series
+    return {key: _series(key, table, places, starts) for key, places in parts.items()}
 
 
-def _join(batches: Sequence[Batch], keys: list[str]) -> Batch:
-    """All batches as one, their codes translated to positions in `keys`."""
-    code_of = {key: code for code, key in enumerate(keys)}
-    # 16-bit codes are sorted by radix, several times faster than wider ones.
-    dtype = np.uint16 if len(keys) < 2**16 else np.int32
+def _series(key: str, table: Batch, places: IntArray, starts: IntArray) -> Series:
+    """The samples at these places of the table, one key's, as a series."""
+    rows = table.rows[places]
+    steps = table.steps[rows]
+    times = table.wall_times
+    return Series(
+        key=key,
+        steps=steps,
+        values=_exact_column(table.values[places], places, table.exact),
+        epochs=_known(table.epochs, rows),
+        wall_times=_known(times, rows),
+        segments=_segments(steps, np.searchsorted(rows, starts)),
+        start_time=None if times is None else float(np.nanmin(times, initial=np.inf)),
+    )
+
+
+def _join(batches: Sequence[Batch]) -> Batch:
+    """All batches as one."""
+    if len(batches) == 1:
+        return batches[0]
+    code_of = {
+        key: code for code, key in enumerate(dict.fromkeys(k for b in batches for k in b.keys))
+    }
     codes, rows, exact = [], [], {}
     first_row = first_value = 0
     for batch in batches:
-        translation = np.array([code_of[key] for key in batch.keys], dtype)
+        translation = np.array([code_of[key] for key in batch.keys], np.int32)
         codes.append(translation[batch.codes])
         rows.append(batch.rows + np.int32(first_row))
         exact.update({first_value + i: number for i, number in batch.exact.items()})
         first_row += len(batch)
         first_value += len(batch.values)
     return Batch(
-        keys=keys,
+        keys=list(code_of),
         codes=np.concatenate(codes),
         rows=np.concatenate(rows),
         values=np.concatenate([batch.values for batch in batches]),
@@ -117,25 +138,25 @@ def _join_optional(
     )
 
 
-def _known(column: FloatArray | None, part: slice) -> FloatArray | None:
-    """That part of the column, or None where it says nothing."""
-    if column is None or np.isnan(column[part]).all():
+def _known(column: FloatArray | None, rows: npt.NDArray[np.int32]) -> FloatArray | None:
+    """The column at these rows, or None where it says nothing."""
+    if column is None:
         return None
-    return column[part]
+    here = column[rows]
+    return None if np.isnan(here).all() else here
 
 
 def _exact_column(values: FloatArray, places: IntArray, exact: dict[int, int]) -> NumberArray:
     """The values as int64 where float64 would round a column of integers."""
-    large = (
-        [(i, exact[place]) for i, place in enumerate(places.tolist()) if place in exact]
-        if exact
-        else []
-    )
+    if not exact:
+        return values
+    large = [(i, exact[place]) for i, place in enumerate(places.tolist()) if place in exact]
     if not large or not (np.isfinite(values) & (values == np.trunc(values))).all():
         return values
-    if any(abs(number) >= 2**63 for _, number in large):
+    rounded = np.abs(values) >= 2**53
+    if rounded.sum() > len(large) or any(abs(number) >= 2**63 for _, number in large):
         return values
-    whole = np.where(np.abs(values) < 2**53, values, 0).astype(np.int64)
+    whole = np.where(rounded, 0, values).astype(np.int64)
     for i, number in large:
         whole[i] = number
     return whole
@@ -147,4 +168,4 @@ def _segments(steps: NumberArray, new_starts: IntArray) -> tuple[int, ...]:
     if not len(back) and not len(new_starts):
         return (0,)
     inside = new_starts[(new_starts > 0) & (new_starts < len(steps))]
-    return (0, *np.union1d(back, inside).tolist())
+    return (0, *sorted({*back.tolist(), *inside.tolist()}))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
 _MOST_KINDS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One kind of damage in one file, or a remark on how the file was understood.
 
     Attributes:
@@ -37,8 +35,8 @@ def merge(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     merged: dict[tuple[str, str], Diagnostic] = {}
     for new in diagnostics:
         full = len(merged) >= _MOST_KINDS and (new.path, new.message) not in merged
-        kind = replace(new, message="other damage") if full else new
+        kind = new._replace(message="other damage") if full else new
         known = merged.get((kind.path, kind.message))
         total = kind.skipped + (known.skipped if known else 0)
-        merged[kind.path, kind.message] = replace(known or kind, skipped=total)
+        merged[kind.path, kind.message] = (known or kind)._replace(skipped=total)
     return tuple(merged.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -66,6 +65,8 @@ def is_pattern(query: str) -> bool:
 
 def nearest(query: str, keys: Iterable[str]) -> str:
     """A hint that names the keys most like `query`, or those there are."""
+    import difflib
+
     by_lower = {key.lower(): key for key in keys}
     close = difflib.get_close_matches(query.lower(), by_lower, n=3, cutoff=0.4)
     if close:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trainviz_cli.errors import NotFoundError
 from trainviz_cli.model.keys import match_keys, nearest
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from trainviz_cli.model.series import Series
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """Where a logged picture lies; nothing of it has been read.
 
     Attributes:

@@ -99,9 +99,7 @@ class Series:
             pieces: tuple[int, ...] = (0,)
             if x in {"step", "epoch"}:
                 axis, column = "index", kept
-                note = (
-                    f"{self.key}: all samples have step {self.steps[0]:g}; their order is the axis"
-                )
+                note = f"{self.key}: all samples have step {self.steps[0]}; their order is the axis"
         else:
             kept, pieces = _resolve(self.steps, self.segments, overlap)
         return View(axis, column[kept], self.values[kept], self.steps[kept], pieces, note)
@@ -138,8 +136,8 @@ def _resolve(
     # Across a restart, equal steps were judged above.
     repeats[starts[1:] - 1 if overlap == "last" else starts[1:]] = False
     kept = np.flatnonzero(keep & ~repeats)
-    pieces = np.unique(np.searchsorted(kept, starts))
-    return kept, tuple(pieces[pieces < len(kept)].tolist()) or (0,)
+    pieces = np.searchsorted(kept, starts)  # ascending; equal where nothing of a segment is left
+    return kept, tuple(dict.fromkeys(pieces[pieces < len(kept)].tolist())) or (0,)
 
 
 def _outlives(steps: NumberArray, starts: IntArray) -> npt.NDArray[np.bool_]:

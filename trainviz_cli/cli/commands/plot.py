@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 @drawing_options
 @click.option("--width", type=click.IntRange(24, 10_000), help="Cells; with -o, pixels.")
 @click.option("--height", type=click.IntRange(6, 10_000), help="Rows of a chart; with -o, pixels.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help=".png, .svg or .pdf file.")
+@click.option("-o", "--output", type=click.Path(), help=".png, .svg or .pdf file.")
 @click.option("--show", is_flag=True, help="Open a window.")
 @json_option
 @strict_option
@@ -38,7 +37,7 @@ def command(
     drawing: dict[str, Any],
     width: int | None,
     height: int | None,
-    output: Path | None,
+    output: str | None,
     show: bool,
     as_json: bool,
     strict: bool,
@@ -80,13 +79,15 @@ def _draw_in_terminal(
 
 
 def _draw_figure(
-    panels: list[Panel], width: int | None, height: int | None, output: Path | None, *, show: bool
+    panels: list[Panel], width: int | None, height: int | None, output: str | None, *, show: bool
 ) -> None:
+    from pathlib import Path
+
     from trainviz_cli.render.figure.curves import figure, save
 
     drawn = figure(panels, width, height)
     if output:
-        save(drawn, output)
+        save(drawn, Path(output))
     if show:
         from trainviz_cli.imaging.window import show_figure
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +16,7 @@ Dots = npt.NDArray[np.bool_]
 _CHUNK = 1 << 14
 
 
-@dataclass(frozen=True, slots=True)
-class DotGlyphs:
+class DotGlyphs(NamedTuple):
     """Characters that show dots: one per pattern of a cell.
 
     Attributes:

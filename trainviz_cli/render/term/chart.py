@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +29,7 @@ _MARK_EVERY_CELLS = 24
 _WIDEST_LABEL = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """The characters a chart is made of.
 
     Attributes:
@@ -150,8 +148,9 @@ class _Plot:
             return []
         across = self.x.positions(curve.view.x[here])
         seen = across[(across >= 0) & (across <= 1)]
-        columns: list[int] = np.unique(column_of(seen, self.width)).tolist()
-        return columns
+        touched = np.zeros(self.width, bool)
+        touched[column_of(seen, self.width)] = True
+        return np.flatnonzero(touched).tolist()
 
     def lines(self) -> list[list[Span]]:
         """The area's rows, from the top."""

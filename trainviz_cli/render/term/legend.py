@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainviz_cli.analysis.panels import nonfinite_steps
-from trainviz_cli.analysis.ticks import short
+from trainviz_cli.analysis.ticks import plain, short
 from trainviz_cli.render.term.style import DIM, Line, Span, Style
 from trainviz_cli.render.term.text import cells, fit
 
@@ -70,12 +70,12 @@ def figures(view: View) -> Iterator[str]:
     if len(view):
         yield f"last {short(float(view.y[-1]))}"
     if bad:
-        yield f"{len(bad)} not finite, first at {bad[0]:g}"
+        yield f"{len(bad)} not finite, first at {plain(bad[0])}"
     if known.any():
         values, steps = view.y[known], view.steps[known]
         low, high = int(values.argmin()), int(values.argmax())
-        yield f"min {short(float(values[low]))} at {steps[low]:g}"
-        yield f"max {short(float(values[high]))} at {steps[high]:g}"
+        yield f"min {short(float(values[low]))} at {plain(steps[low])}"
+        yield f"max {short(float(values[high]))} at {plain(steps[high])}"
 
 
 def preparation(panel: Panel) -> Iterator[str]:
