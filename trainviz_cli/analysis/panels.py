@@ -99,7 +99,7 @@ def build_panels(runs: Sequence[Run], keys: Sequence[str], drawing: Drawing) -> 
     """The charts that show these keys of these runs: one per key, or all in one.
 
     Raises:
-        NotFoundError: No run has a key, or one lacks what the x axis counts.
+        NotFoundError: A run lacks what the x axis counts.
         UsageError: `drawing.x` names no axis and no key.
     """
     groups = [list(keys)] if drawing.together else [[key] for key in keys]

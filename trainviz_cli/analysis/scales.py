@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _ROBUST_QUANTILES = (0.01, 0.99)
 _ROBUST_REACH = 0.5  # of the quantiles' distance: how far beyond them data still counts as near
 _FLATTENED = 0.1
+_CLOSEST_DECADES = 1e-9
 
 
 class Scale(NamedTuple):
@@ -53,8 +54,9 @@ class Scale(NamedTuple):
                 low, high = math.log10(self.low), math.log10(self.high)
             else:
                 low, high = self.low, self.high
-            # Halved, so that a range over all floats does not overflow.
-            places: FloatArray = (data / 2 - low / 2) / (high / 2 - low / 2)
+            # A range over all floats would overflow, so it is halved.
+            half = 1.0 if math.isfinite(high - low) else 0.5
+            places: FloatArray = (data * half - low * half) / (high * half - low * half)
         return np.where(np.isfinite(data), np.clip(places, -1e9, 1e9), np.nan)
 
     def ticks(self, most: int) -> list[Tick]:
@@ -168,9 +170,9 @@ def _limited(
         if limits.low is not None and limits.high is not None:
             raise UsageError(f"--{option} {low:g}:{high:g} begins behind its end")
         low, high = (low, low) if limits.low is not None else (high, high)
-    if low == high:
+    if low == high or (log and math.log10(high) - math.log10(low) < _CLOSEST_DECADES):
         pad = abs(low) * 0.5 or 0.5
-        low, high = (low / 2, high * 2) if log else (low - pad, high + pad)
+        low, high = (low / 2 or low, high * 2) if log else (low - pad, high + pad)
     elif margin and not log:
         room = (high - low) * margin
         if math.isfinite(low - room) and math.isfinite(high + room):

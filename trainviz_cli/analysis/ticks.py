@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_FINEST = 1e-290  # below, floats lose the digits that tell ticks apart
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _CLOCK_STEPS_S = (
     *(1, 2, 5, 10, 15, 30),
@@ -26,7 +27,7 @@ class Tick(NamedTuple):
 def number_ticks(low: float, high: float, most: int, finest: float = 0.0) -> list[Tick]:
     """At most `most` ticks, at multiples of 1, 2 or 5 × 10ⁿ, none closer than `finest`."""
     step = _round_step(max((high - low) / most, finest))
-    if not step or not math.isfinite(step):
+    if not _FINEST < step < math.inf:
         return [Tick(low, short(low))]
     finer = _multiples(low, high, _finer(step))
     while len(finer) <= most and _finer(step) >= finest:
@@ -77,12 +78,21 @@ def time_ticks(low: float, high: float, most: int) -> list[Tick]:
     step = _clock_step((high - low) / max(most - 1, 1)) or 1
     try:
         zone = datetime.fromtimestamp(low, UTC).astimezone().utcoffset()
+        datetime.fromtimestamp(high, UTC).astimezone()
     except (OverflowError, OSError, ValueError):  # no date of any calendar
         return number_ticks(low, high, most)
     shift = zone.total_seconds() if zone else 0.0
     first, last = math.ceil((low + shift) / step), math.floor((high + shift) / step)
     values = [index * step - shift for index in range(first, last + 1)]
-    pattern = "%m-%d" if step >= _DAY else "%H:%M:%S" if step < _MINUTE else "%H:%M"
+    pattern = (
+        "%Y-%m"
+        if step >= 90 * _DAY
+        else "%m-%d"
+        if step >= _DAY
+        else "%H:%M:%S"
+        if step < _MINUTE
+        else "%H:%M"
+    )
     return [Tick(v, datetime.fromtimestamp(v, UTC).astimezone().strftime(pattern)) for v in values]
 
 
@@ -104,9 +114,9 @@ def plain(value: float) -> str:
     return str(int(value)) if value == int(value) else f"{value:g}"
 
 
-def _scientific(value: float) -> str:
-    digits, _, power = f"{value:.3g}".partition("e")
-    return f"{digits}e{int(power)}" if power else digits
+def _scientific(value: float, decimals: int = 2) -> str:
+    digits, _, power = f"{value:.{min(decimals, 15)}e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{int(power)}"
 
 
 def _round_step(raw: float) -> float:
@@ -125,7 +135,8 @@ def _labels(values: list[float], step: float) -> list[str]:
     """Labels of one kind, with the digits that tell neighbours apart."""
     largest = max(map(abs, values), default=0.0)
     if largest and (largest >= 1e15 or largest < 1e-3):
-        return [_scientific(value) if abs(value) > step / 2 else "0" for value in values]
+        digits = max(0, math.floor(math.log10(largest)) - math.floor(math.log10(step)))
+        return [_scientific(value, digits) if abs(value) > step / 2 else "0" for value in values]
     unit, suffix = next(((u, s) for u, s in _SUFFIXES if largest >= max(u, 1e4)), (1.0, ""))
     decimals = min(max(0, -math.floor(math.log10(step / unit) + 1e-9)), 9)
     return [f"{value / unit + 0.0:.{decimals}f}{suffix if value else ''}" for value in values]
@@ -143,6 +154,8 @@ def _round_days(raw: float) -> int:
 
 
 def _duration(value: float, step: int) -> str:
+    if value < 0:
+        return f"-{_duration(-value, step)}"
     seconds = round(value)
     if step >= _DAY:
         return f"{seconds // _DAY}d"

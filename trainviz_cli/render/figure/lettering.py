@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from unicodedata import category
 
 from matplotlib.font_manager import FontProperties, findfont, fontManager
 from matplotlib.ft2font import FT2Font
+
+from trainviz_cli.render.term.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -30,8 +31,6 @@ _OTHER_FONTS = (
     "Arial Unicode MS",
     "Malgun Gothic",
 )
-# Controls, surrogates, line breaks and what turns the direction of writing.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 # "$" and "\" mean nothing on a chart.
 LITERAL: dict[str, Any] = {"parse_math": False, "usetex": False}
@@ -42,12 +41,10 @@ def legible(text: str, most: int = LONGEST) -> str:
     if len(text) > most:
         head = most // 2
         text = f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
-    if text.isascii() and text.isprintable():
+    text = printable(text)
+    if text.isascii():
         return text
-    return "".join(
-        _UNKNOWN if category(sign) in _UNSAFE or ord(sign) not in _glyphs() else sign
-        for sign in text
-    )
+    return "".join(sign if ord(sign) in _glyphs() else _UNKNOWN for sign in text)
 
 
 @cache

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.ticker import (
@@ -17,11 +17,11 @@ from matplotlib.ticker import (
 )
 
 from trainviz_cli.analysis.ticks import Tick, short
-from trainviz_cli.render.figure.lettering import PALE, families
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
     from trainviz_cli.analysis.panels import Limits
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # Beyond these matplotlib's arithmetic overflows, underflows or takes two ends for one.
 _SMALLEST, _LARGEST, _NARROWEST = 1e-270, 1e290, 1e-12
+_STRAIGHT = 1e-9
 _FAR = 1e4  # axis lengths: what lies farther off is drawn there, to keep its lines straight
 
 
@@ -40,12 +41,10 @@ class Ruler:
     Attributes:
         scale: What it shows.
         most: Number of ticks it has room for.
-        whole: Only whole numbers make sense on it.
     """
 
     scale: Scale
     most: int
-    whole: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -53,9 +52,7 @@ class Ruler:
         low, high = self.scale.low, self.scale.high
         largest = max(abs(low), abs(high))
         smallest = low if self.scale.log else largest
-        return (
-            smallest > _SMALLEST and largest < _LARGEST and high - low > _NARROWEST * largest
-        )
+        return smallest > _SMALLEST and largest < _LARGEST and high - low > _NARROWEST * largest
 
     def place(self, values: NumberArray) -> FloatArray:
         """(N,) where matplotlib draws them; NaN where it can't."""
@@ -71,37 +68,36 @@ class Ruler:
 
     def ticks(self, low: float, high: float) -> list[Tick]:
         """What is written on the part of the axis between these ends."""
-        most = max(min(self.most, int(high - low) + 1), 2) if self.whole else self.most
         try:
-            return replace(self.scale, low=low, high=high).ticks(most)
-        except (OverflowError, ValueError):  # ends that no round number lies between
+            return self.scale._replace(low=low, high=high).ticks(self.most)
+        except (OverflowError, OSError, ValueError):  # ends that no round number lies between
             return [Tick(end, short(end)) for end in (low, high)]
 
-    def rule(self, axis: Axis) -> None:
-        """Gives the axis its limits, ticks and grid."""
+    def rule(self, axes: Axes, name: Literal["x", "y"]) -> None:
+        """Gives the axis of this name its limits and ticks."""
+        axis = axes.xaxis if name == "x" else axes.yaxis
         low, high = self.scale.low, self.scale.high
-        name = axis.axis_name
         if not self.is_plain:
             ticks = self.ticks(low, high)
-            axis.axes.set(**{f"{name}lim": (0.0, 1.0)})
             places = self.scale.positions(np.array([tick.value for tick in ticks]))
+            axes.set(**{f"{name}lim": (0.0, 1.0)})
             axis.set_major_locator(FixedLocator(places.tolist()))
             axis.set_major_formatter(FixedFormatter([tick.label for tick in ticks]))
-        else:
-            axis.axes.set(
-                **{f"{name}scale": "log" if self.scale.log else "linear", f"{name}lim": (low, high)}
-            )
-            axis.set_major_locator(_Places(self))
-            axis.set_major_formatter(_Names(self))
-            if self.scale.log:
-                axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10))))
-                axis.set_minor_formatter(NullFormatter())
-        axis.grid(visible=True, which="major", color="#dedede", linewidth=0.6)
+            return
+        scale = "log" if self.scale.log else "linear"
+        axes.set(**{f"{name}scale": scale, f"{name}lim": (low, high)})
+        axis.set_major_locator(_Places(self, axis))
+        axis.set_major_formatter(_Names(self, axis))
+        if self.scale.log:
+            axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10))))
+            axis.set_minor_formatter(NullFormatter())
 
 
 def roomy(scale: Scale, limits: Limits, share: float) -> Scale:
     """The scale with room at the ends that the user left open, `share` of its length each."""
     low, high = scale.low, scale.high
+    if scale.log and high - low < _STRAIGHT * high:
+        scale = scale._replace(log=False)  # it is as good as straight, and its logarithms are equal
     if scale.log:
         factor = 10 ** (share * (math.log10(high) - math.log10(low)))
         low, high = low / factor, high * factor
@@ -110,8 +106,7 @@ def roomy(scale: Scale, limits: Limits, share: float) -> Scale:
         low, high = low - room, high + room
     if not (math.isfinite(low) and math.isfinite(high)) or (scale.log and low <= 0):
         return scale
-    return replace(
-        scale,
+    return scale._replace(
         low=low if limits.low is None else scale.low,
         high=high if limits.high is None else scale.high,
     )
@@ -120,26 +115,28 @@ def roomy(scale: Scale, limits: Limits, share: float) -> Scale:
 class _Places(Locator):
     """Where the ticks of a ruler are, wherever a reader zooms to."""
 
-    def __init__(self, ruler: Ruler) -> None:
-        self.ruler = ruler
+    def __init__(self, ruler: Ruler, ruled: Axis) -> None:
+        self._ruler, self._ruled = ruler, ruled
 
     def __call__(self) -> Sequence[float]:
-        return self.tick_values(*self.axis.get_view_interval())
+        return self.tick_values(*self._ruled.get_view_interval())
 
     def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
-        return [tick.value for tick in self.ruler.ticks(min(vmin, vmax), max(vmin, vmax))]
+        """The ticks between two ends, whichever comes first."""
+        return [tick.value for tick in self._ruler.ticks(min(vmin, vmax), max(vmin, vmax))]
 
 
 class _Names(Formatter):
     """What is written at the ticks of a ruler."""
 
-    def __init__(self, ruler: Ruler) -> None:
-        self.ruler = ruler
+    def __init__(self, ruler: Ruler, ruled: Axis) -> None:
+        self._ruler, self._ruled = ruler, ruled
 
-    def __call__(self, x: float, pos: int | None = None) -> str:
+    def __call__(self, x: float, pos: int | None = None) -> str:  # noqa: ARG002 - matplotlib's signature
         return short(x)
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
-        low, high = sorted(self.axis.get_view_interval())
-        names = {tick.value: tick.label for tick in self.ruler.ticks(low, high)}
+        """What stands at each tick, told apart from its neighbours."""
+        low, high = sorted(self._ruled.get_view_interval())
+        names = {tick.value: tick.label for tick in self._ruler.ticks(low, high)}
         return [names.get(value, short(value)) for value in values]
