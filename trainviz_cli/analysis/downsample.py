@@ -24,9 +24,10 @@ def extremes(values: NumberArray, buckets: int) -> IntArray:
     length = int((stops - starts).max())
     # Every bucket padded to one length by repeating its last sample.
     places = np.minimum(starts[:, None] + np.arange(length), stops[:, None] - 1)
-    table = np.asarray(values, np.float64)[places]
-    unknown = np.isnan(table)
-    lowest = np.where(unknown, np.inf, table).argmin(axis=1)
-    highest = np.where(unknown, -np.inf, table).argmax(axis=1)
+    lows = highs = values[places]
+    if values.dtype.kind == "f":
+        unknown = np.isnan(lows)
+        lows, highs = np.where(unknown, np.inf, lows), np.where(unknown, -np.inf, highs)
+    lowest, highest = lows.argmin(axis=1), highs.argmax(axis=1)
     rows = np.arange(buckets)
     return np.unique([starts, places[rows, lowest], places[rows, highest], stops - 1])

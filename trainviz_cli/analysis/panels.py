@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import numpy as np
@@ -10,7 +11,7 @@ from trainviz_cli.errors import NotFoundError
 from trainviz_cli.model.series import Axis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from trainviz_cli.analysis.smoothing import Smoothing
     from trainviz_cli.model.run import Run
@@ -99,8 +100,7 @@ def build_panels(runs: Sequence[Run], keys: Sequence[str], drawing: Drawing) -> 
     """The charts that show these keys of these runs: one per key, or all in one.
 
     Raises:
-        NotFoundError: A run lacks what the x axis counts.
-        UsageError: `drawing.x` names no axis and no key.
+        NotFoundError: No run has a key, or one lacks what the x axis counts.
     """
     groups = [list(keys)] if drawing.together else [[key] for key in keys]
     return [_panel(runs, group, drawing) for group in groups]
@@ -108,22 +108,24 @@ def build_panels(runs: Sequence[Run], keys: Sequence[str], drawing: Drawing) -> 
 
 def _panel(runs: Sequence[Run], keys: Sequence[str], drawing: Drawing) -> Panel:
     pairs = [(index, run, key) for index, run in enumerate(runs) for key in keys if key in run]
-    views = {(run.name, key): _view(run, run[key], drawing) for _, run, key in pairs}
-    curves = [
-        Curve(
+    if not pairs:
+        raise NotFoundError(f"no run has {', '.join(keys)}")
+    curves = []
+    for number, (index, run, key) in enumerate(pairs):
+        view = _view(run, run[key], drawing)
+        curve = Curve(
             run=run.name,
             key=key,
             label=_label(run, key, several_runs=len(runs) > 1, several_keys=len(keys) > 1),
             color=number if len(keys) > 1 else index,
-            view=views[run.name, key],
-            smooth=_smoothed(views[run.name, key], drawing),
+            view=view,
+            smooth=drawing.smooth.apply(view.y, view.pieces) if drawing.smooth else None,
         )
-        for number, (index, run, key) in enumerate(pairs)
-    ]
+        curves.append(curve)
     axes = {curve.view.axis for curve in curves}
     return Panel(
-        title=drawing.title or (keys[0] if len(keys) == 1 else ", ".join(keys)),
-        axis=next(iter(axes)) if len(axes) == 1 else drawing.x,
+        title=drawing.title or ", ".join(keys),
+        axis=axes.pop() if len(axes) == 1 else drawing.x,
         curves=tuple(curves),
         drawing=drawing,
         notes=tuple(dict.fromkeys(curve.view.note for curve in curves if curve.view.note)),
@@ -136,37 +138,43 @@ def _label(run: Run, key: str, *, several_runs: bool, several_keys: bool) -> str
     return key if several_keys else run.name
 
 
-def _smoothed(view: View, drawing: Drawing) -> FloatArray | None:
-    return drawing.smooth.apply(view.y, view.pieces) if drawing.smooth else None
-
-
 def _view(run: Run, series: Series, drawing: Drawing) -> View:
     if drawing.x in get_args(Axis):
         return series.view(drawing.x, drawing.overlap)
-    return _against(run, series, drawing)
+    try:
+        other = run.find(drawing.x)
+    except NotFoundError as error:
+        axes = ", ".join(get_args(Axis))
+        raise NotFoundError(f"-x: {error.message}", hint=f"{axes}; {error.hint}") from None
+    return _against(other, series, drawing)
 
 
-def _against(run: Run, series: Series, drawing: Drawing) -> View:
+def _against(other: Series, series: Series, drawing: Drawing) -> View:
     """The series against another key of its run: at each step, that key's latest value."""
-    other = run.find(drawing.x).view("step", drawing.overlap)
-    view = series.view("step", drawing.overlap)
-    before = np.searchsorted(other.steps, view.steps, "right") - 1
-    if not (before >= 0).any():
+    by, view = (each.view("index", drawing.overlap) for each in (other, series))
+    x = np.full(len(view), np.nan)
+    if drawing.overlap == "all" and len(by.pieces) == len(view.pieces):
+        # Steps repeat, so each start looks at itself.
+        for mine, its in zip(view.slices(), by.slices(), strict=True):
+            x[mine] = _latest(by.steps[its], by.y[its], view.steps[mine])
+    else:
+        order = np.argsort(by.steps, kind="stable")
+        x = _latest(by.steps[order], by.y[order], view.steps)
+    if np.isnan(x).all():
         raise NotFoundError(
-            f"{drawing.x} has no value at or before the steps of {series.key}",
-            hint="use -x step",
+            f"{other.key} has no value at or before the steps of {series.key}", hint="use -x step"
         )
-    x = np.where(before >= 0, np.asarray(other.y, np.float64)[np.maximum(before, 0)], np.nan)
-    return type(view)(drawing.x, x, view.y, view.steps, view.pieces, view.note)
+    return replace(view, axis=other.key, x=x)
+
+
+def _latest(steps: NumberArray, values: NumberArray, at: NumberArray) -> FloatArray:
+    """The value at each step of `at`, or the one last before it; NaN before the first."""
+    before = np.searchsorted(steps, at, "right") - 1
+    known = np.asarray(values, np.float64)[np.maximum(before, 0)]
+    return np.where(before >= 0, known, np.nan)
 
 
 def nonfinite_steps(view: View) -> list[float]:
     """The steps of the samples that are NaN or infinite."""
     steps: list[float] = view.steps[~np.isfinite(view.y)].tolist()
     return steps
-
-
-def shared_keys(runs: Sequence[Run]) -> list[str]:
-    """Every key of any run, in the order first met."""
-    merged: Mapping[str, None] = dict.fromkeys(key for run in runs for key in run)
-    return list(merged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from trainviz_cli.analysis.panels import Limits, Panel
     from trainviz_cli.model.series import FloatArray, NumberArray
 
-_ROBUST_QUANTILES = (0.01, 0.99)
+_ROBUST_SHARE = 0.01
 _ROBUST_REACH = 0.5  # of the quantiles' distance: how far beyond them data still counts as near
 _FLATTENED = 0.1
 _CLOSEST_DECADES = 1e-9
+_SMALLEST, _LARGEST = sys.float_info.min, sys.float_info.max
 
 
 class Scale(NamedTuple):
@@ -89,19 +91,20 @@ def y_scale(panel: Panel, x: Scale) -> Scale:
         for column in (curve.view.y, curve.smooth)
         if column is not None
     )
-    ends = robust_ends(values) if drawing.robust else None
+    ends = robust_ends(values[values > 0] if drawing.log_y else values) if drawing.robust else None
     ends = ends or _ends(values, log=drawing.log_y)
     return _limited(ends, drawing.ylim, "ylim", log=drawing.log_y, margin=0.03)
 
 
 def robust_ends(values: FloatArray) -> tuple[float, float] | None:
-    """Ends that leave outliers out: the 1 % and 99 % quantiles and what lies near them."""
+    """Ends that leave outliers out: all but 1 % on each side, and what lies near the rest."""
     known = values[np.isfinite(values)]
     if len(known) < 10:
         return None
-    # Nearest rank; np.quantile would import NumPy's masked arrays, for longer than a chart takes.
-    ranks = [round(quantile * (len(known) - 1)) for quantile in _ROBUST_QUANTILES]
-    low, high = np.partition(known, ranks)[ranks]
+    # np.quantile would import NumPy's masked arrays, for longer than a chart takes.
+    beyond = max(1, round(_ROBUST_SHARE * len(known)))  # on each side
+    ranks = [beyond, len(known) - 1 - beyond]
+    low, high = (float(end) for end in np.partition(known, ranks)[ranks])
     reach = (high - low) * _ROBUST_REACH
     near = known[(known >= low - reach) & (known <= high + reach)]
     return float(near.min()), float(near.max())
@@ -175,13 +178,14 @@ def _limited(
         low, high = (low / 2 or low, high * 2) if log else (low - pad, high + pad)
     elif margin and not log:
         room = (high - low) * margin
-        if math.isfinite(low - room) and math.isfinite(high + room):
-            low -= room if limits.low is None else 0
-            high += room if limits.high is None else 0
-    return Scale(low, high, log, kind)
+        low -= room if limits.low is None else 0
+        high += room if limits.high is None else 0
+    return Scale(max(low, -_LARGEST), min(high, _LARGEST), log, kind)
 
 
 def _log_ends(low: float, high: float, limits: Limits, option: str) -> tuple[float, float]:
+    """The ends, both above zero: a robust one may not be."""
     if any(end is not None and end <= 0 for end in (limits.low, limits.high)):
         raise UsageError(f"--{option} must lie above 0 on a logarithmic axis")
-    return low if low > 0 else high / 1e3, high if high > 0 else low * 1e3
+    high = high if high > 0 else max(low, 1.0) * 1e3
+    return low if low > 0 else max(high / 1e3, _SMALLEST), high

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from trainviz_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from trainviz_cli.model.series import FloatArray, NumberArray
 
 _CURE = "ema:0.9, median:20, mean:20 or gauss:5"
 _BLOCK = 256
-# A median and a Gaussian cost samples × amount.
-_MOST = {"ema": 1.0, "mean": 1e9, "median": 1000.0, "gauss": 1000.0}
+_SUMMABLE = 1e290
+# All but the first cost samples × amount.
+_MOST = {"ema": 1.0, "mean": 1000.0, "median": 1000.0, "gauss": 1000.0}
 _GAUSS_REACH = 4.0  # standard deviations; what lies beyond weighs less than 1 in 15,000
 
 
@@ -72,8 +73,16 @@ class Smoothing(NamedTuple):
             part = np.asarray(values[start:stop], np.float64)
             known = np.isfinite(part)
             if known.any():
-                smooth[start:stop][known] = _KINDS[self.kind](part[known], self.amount)
+                smooth[start:stop][known] = self._of_finite(part[known])
         return smooth
+
+    def _of_finite(self, values: FloatArray) -> FloatArray:
+        size = float(np.abs(values).max())
+        if size <= _SUMMABLE:
+            return _KINDS[self.kind](values, self.amount)
+        # Sums of these would overflow.
+        smoothed: FloatArray = _KINDS[self.kind](values / size, self.amount) * size
+        return smoothed
 
 
 def _ema(values: FloatArray, weight: float) -> FloatArray:
@@ -90,30 +99,31 @@ def _ema(values: FloatArray, weight: float) -> FloatArray:
         sums[start : start + n] = matrix[:n, :n] @ part + carried * powers[1 : n + 1]
         carried = sums[start + n - 1]
     counts = np.arange(1, len(values) + 1)
-    weights = (1 - weight**counts) / (1 - weight)
+    # (1 - w^n) / (1 - w), without cancellation where w is close to 1
+    weights = np.expm1(counts * math.log(weight)) / (weight - 1)
     smoothed: FloatArray = sums / weights
     return smoothed
 
 
 def _mean(values: FloatArray, amount: float) -> FloatArray:
-    window = min(int(amount), len(values))
-    # Offsets keep the running sum small, so that a large mean doesn't eat the digits.
-    offset = float(values[0])
-    sums = np.cumsum(np.concatenate(([0.0], values - offset)))
-    stops = np.arange(1, len(values) + 1)
-    starts = np.maximum(stops - window, 0)
-    means: FloatArray = (sums[stops] - sums[starts]) / (stops - starts) + offset
-    return means
+    # Not by a running sum: one huge value would take the digits of all that follow it.
+    return _rolling(values, int(amount), np.mean)
 
 
 def _median(values: FloatArray, amount: float) -> FloatArray:
-    window = min(int(amount), len(values))
-    medians = np.empty(len(values))
+    return _rolling(values, int(amount), np.median)
+
+
+def _rolling(values: FloatArray, window: int, reduce: Callable[..., Any]) -> FloatArray:
+    """Each value's window reduced: the value itself and those before it, fewer at the start."""
+    window = min(window, len(values))
+    reduced = np.empty(len(values))
     for stop in range(1, window):
-        medians[stop - 1] = np.median(values[:stop])
+        reduced[stop - 1] = reduce(values[:stop])
     for start, block in _windows(values, window):
-        medians[start + window - 1 : start + window - 1 + len(block)] = np.median(block, axis=1)
-    return medians
+        first = start + window - 1
+        reduced[first : first + len(block)] = reduce(block, axis=1)
+    return reduced
 
 
 def _windows(values: FloatArray, window: int) -> Iterator[tuple[int, FloatArray]]:
@@ -126,7 +136,7 @@ def _windows(values: FloatArray, window: int) -> Iterator[tuple[int, FloatArray]
 
 def _gauss(values: FloatArray, sigma: float) -> FloatArray:
     reach = min(math.ceil(_GAUSS_REACH * sigma), len(values) - 1)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-9)) ** 2)
     weights = np.convolve(np.ones(len(values)), kernel)[reach : reach + len(values)]
     sums = np.convolve(values, kernel)[reach : reach + len(values)]
     smoothed: FloatArray = sums / weights

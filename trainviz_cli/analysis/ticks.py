@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
-from typing import NamedTuple
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, NamedTuple
 
-_SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 _FINEST = 1e-290  # below, floats lose the digits that tell ticks apart
+_SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_LONGEST_S = 1e11  # three thousand years
 _CLOCK_STEPS_S = (
     *(1, 2, 5, 10, 15, 30),
     *(n * _MINUTE for n in (1, 2, 5, 10, 15, 30)),
     *(n * _HOUR for n in (1, 2, 3, 6, 12)),
-    *(n * _DAY for n in (1, 2, 7, 14, 30, 90, 365)),
+    *(n * _DAY for n in (1, 2, 7, 14, 30, 90, 365, 730, 1825, 3650, 36500, 365000)),
 )
 
 
@@ -25,88 +29,69 @@ class Tick(NamedTuple):
 
 
 def number_ticks(low: float, high: float, most: int, finest: float = 0.0) -> list[Tick]:
-    """At most `most` ticks, at multiples of 1, 2 or 5 × 10ⁿ, none closer than `finest`."""
-    step = _round_step(max((high - low) / most, finest))
-    if not _FINEST < step < math.inf:
-        return [Tick(low, short(low))]
-    finer = _multiples(low, high, _finer(step))
-    while len(finer) <= most and _finer(step) >= finest:
-        step = _finer(step)
-        finer = _multiples(low, high, _finer(step))
-    values = _multiples(low, high, step) or finer
+    """About `most` ticks at multiples of 1, 2 or 5 × 10ⁿ, low ≤ tick ≤ high.
+
+    Two at least, unless multiples of `finest` are further apart than the axis is long.
+    """
+    step = _round_step(max(high / 2 - low / 2, finest))
+    if not step > max(_FINEST, 4 * math.ulp(max(abs(low), abs(high)))):
+        return _ends(low, high)
+    values = _multiples(low, high, step)
+    while (finer := _round_step(step / 2.6)) >= max(finest, _FINEST):
+        more = _multiples(low, high, finer)
+        if len(more) > most and len(values) >= 2:
+            break
+        step, values = finer, more
     return [Tick(value, label) for value, label in zip(values, _labels(values, step), strict=True)]
-
-
-def _multiples(low: float, high: float, step: float) -> list[float]:
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [index * step for index in range(first, last + 1)]
-
-
-def _finer(step: float) -> float:
-    """The next smaller of the steps 1, 2 and 5 × 10ⁿ."""
-    return _round_step(step / 2.6)
 
 
 def log_ticks(low: float, high: float, most: int) -> list[Tick]:
     """Powers of ten; also 2 and 5 times them where there are few; as `number_ticks` within one."""
-    decades = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
-    if len(decades) < 2:
-        values = [
-            digit * 10.0**power
-            for power in range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
-            for digit in (1, 2, 5)
-            if low <= digit * 10.0**power <= high
-        ]
-        if len(values) < 2:
-            return number_ticks(low, high, most)
-        return [Tick(value, short(value)) for value in values[:most]]
-    every = -(-len(decades) // most)
-    return [Tick(10.0**power, short(10.0**power)) for power in decades if power % every == 0]
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    if last <= first:
+        return _log_ticks_of_one_decade(low, high, most)
+    every = -(-(last - first + 1) // max(most, 2))
+    powers = [power for power in range(first, last + 1) if power % every == 0]
+    if len(powers) < 2:
+        powers = [first, last]
+    return [Tick(10.0**power, short(10.0**power)) for power in powers]
+
+
+def _log_ticks_of_one_decade(low: float, high: float, most: int) -> list[Tick]:
+    floor = math.floor(math.log10(low))
+    values = [digit * 10.0**power for power in (floor, min(floor + 1, 307)) for digit in (1, 2, 5)]
+    values = sorted({value for value in values if low <= value <= high})
+    if not 2 <= len(values) <= most:
+        return number_ticks(low, high, most)
+    return [Tick(value, short(value)) for value in values]
 
 
 def duration_ticks(low: float, high: float, most: int) -> list[Tick]:
     """Ticks at whole seconds, minutes, hours or days of a duration in seconds."""
-    step = _clock_step((high - low) / max(most - 1, 1))
-    if step is None:
+    if high - low < 2 or high - low > _LONGEST_S:
         return number_ticks(low, high, most)
-    values = [index * step for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    step, values = _clock_values(lambda step: _multiples(low, high, step), high - low, most)
     return [Tick(value, _duration(value, step)) for value in values]
 
 
 def time_ticks(low: float, high: float, most: int) -> list[Tick]:
-    """Ticks at whole minutes, hours or days of local time, from unix seconds."""
-    step = _clock_step((high - low) / max(most - 1, 1)) or 1
-    try:
-        zone = datetime.fromtimestamp(low, UTC).astimezone().utcoffset()
-        datetime.fromtimestamp(high, UTC).astimezone()
-    except (OverflowError, OSError, ValueError):  # no date of any calendar
+    """Ticks at whole seconds, minutes, hours or days of local time, from unix seconds."""
+    if high - low < 2 or not 0 <= low <= high < _LONGEST_S:
         return number_ticks(low, high, most)
-    shift = zone.total_seconds() if zone else 0.0
-    first, last = math.ceil((low + shift) / step), math.floor((high + shift) / step)
-    values = [index * step - shift for index in range(first, last + 1)]
-    pattern = (
-        "%Y-%m"
-        if step >= 90 * _DAY
-        else "%m-%d"
-        if step >= _DAY
-        else "%H:%M:%S"
-        if step < _MINUTE
-        else "%H:%M"
-    )
-    return [Tick(v, datetime.fromtimestamp(v, UTC).astimezone().strftime(pattern)) for v in values]
+    step, values = _clock_values(lambda step: _local_times(low, high, step), high - low, most)
+    return [Tick(value, _clock(value, step, spans_days=high - low > _DAY)) for value in values]
 
 
 def short(value: float) -> str:
-    """A number in few characters: `0.0123`, `15k`, `1.2M`, `3e-07`, `nan`."""
-    size = abs(value)
-    if not math.isfinite(value) or size == 0:
+    """A number in few characters: `0.0123`, `15k`, `1.2M`, `3e-7`, `nan`."""
+    if not math.isfinite(value) or value == 0:
         return f"{value:g}"
+    value = float(f"{value:.4g}")
+    size = abs(value)
     if size < 1e-3 or size >= 1e15:
         return _scientific(value)
-    for unit, suffix in _SUFFIXES:
-        if size >= max(unit, 1e4):
-            return f"{value / unit:.4g}{suffix}"
-    return f"{value:.4g}"
+    unit, suffix = _unit(size)
+    return f"{value / unit:.4g}{suffix}"
 
 
 def plain(value: float) -> str:
@@ -114,43 +99,89 @@ def plain(value: float) -> str:
     return str(int(value)) if value == int(value) else f"{value:g}"
 
 
-def _scientific(value: float, decimals: int = 2) -> str:
-    digits, _, power = f"{value:.{min(decimals, 15)}e}".partition("e")
-    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{int(power)}"
+def _ends(low: float, high: float) -> list[Tick]:
+    """The ends of an axis too short for round numbers."""
+    return [Tick(low, f"{low:.17g}"), Tick(high, f"{high:.17g}")] if high > low else []
+
+
+def _multiples(low: float, high: float, step: float) -> list[float]:
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [min(max(index * step, low), high) for index in range(first, last + 1)]
 
 
 def _round_step(raw: float) -> float:
-    if raw <= 0 or not math.isfinite(raw):
+    """The next of 1, 2 or 5 × 10ⁿ that is not below; 0 where floats hold none."""
+    if not 1e-300 < raw < math.inf:
         return 0.0
     power = math.floor(math.log10(raw))
     base = 10.0**power
-    if base == 0:
-        return 0.0
     digit = next(digit for digit in (1, 2, 5, 10) if raw <= digit * base * (1 + 1e-9))
     # Dividing keeps 0.1 × 3 from becoming 0.30000000000000004.
-    return digit * base if power >= 0 else digit / 10.0**-power
+    step = digit * base if power >= 0 else digit / 10.0**-power
+    return step if math.isfinite(step) else base
 
 
-def _labels(values: list[float], step: float) -> list[str]:
+def _unit(size: float) -> tuple[float, str]:
+    """What to count a number of this size in: thousands, from ten of them on."""
+    return next(((unit, suffix) for unit, suffix in _SUFFIXES if size >= max(unit, 1e4)), (1.0, ""))
+
+
+def _labels(values: Sequence[float], step: float) -> list[str]:
     """Labels of one kind, with the digits that tell neighbours apart."""
     largest = max(map(abs, values), default=0.0)
+    power = math.floor(math.log10(step) + 1e-9)
+    digits = max(0, math.floor(math.log10(largest or step) + 1e-9) - power)
     if largest and (largest >= 1e15 or largest < 1e-3):
-        digits = max(0, math.floor(math.log10(largest)) - math.floor(math.log10(step)))
         return [_scientific(value, digits) if abs(value) > step / 2 else "0" for value in values]
-    unit, suffix = next(((u, s) for u, s in _SUFFIXES if largest >= max(u, 1e4)), (1.0, ""))
-    decimals = min(max(0, -math.floor(math.log10(step / unit) + 1e-9)), 9)
+    unit, suffix = _unit(largest) if digits < 6 else (1.0, "")
+    decimals = max(0, -math.floor(math.log10(step / unit) + 1e-9))
     return [f"{value / unit + 0.0:.{decimals}f}{suffix if value else ''}" for value in values]
 
 
-def _clock_step(raw: float) -> int | None:
-    """The step on a clock; None where seconds are too coarse for it."""
-    if raw < 0.5:
-        return None
-    return next((step for step in _CLOCK_STEPS_S if raw <= step), _round_days(raw))
+def _scientific(value: float, decimals: int = 3) -> str:
+    digits, _, power = f"{value:.{min(decimals, 16)}e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{int(power)}"
 
 
-def _round_days(raw: float) -> int:
-    return max(int(_round_step(raw / _DAY)), 1) * _DAY
+def _clock_values(
+    values_at: Callable[[int], list[float]], length_s: float, most: int
+) -> tuple[int, list[float]]:
+    """The finest step that leaves no more than `most` ticks, but two at least."""
+    fine = [step for step in _CLOCK_STEPS_S if length_s / step <= most + 1]
+    chosen: tuple[int, list[float]] = (1, [])
+    for step in fine:
+        chosen = (step, values_at(step))
+        if len(chosen[1]) <= most:
+            break
+    if len(chosen[1]) >= 2:
+        return chosen
+    finer = max((step for step in _CLOCK_STEPS_S if step < chosen[0]), default=1)
+    return finer, values_at(finer)
+
+
+def _local_times(low: float, high: float, step: int) -> list[float]:
+    """Unix seconds at which the local clock shows a multiple of the step."""
+    begin = datetime.fromtimestamp(low, UTC).astimezone()
+    zone = begin.utcoffset()
+    shift = zone.total_seconds() if zone else 0.0
+    if step < _DAY:
+        return [value - shift for value in _multiples(low + shift, high + shift, step)]
+    # Days are not all equally long where clocks change.
+    every, first = step // _DAY, begin.toordinal()
+    last = datetime.fromtimestamp(high, UTC).astimezone().toordinal()
+    days = range(-(-first // every) * every, last + 1, every)
+    midnights = (datetime.fromordinal(day).astimezone().timestamp() for day in days)
+    return [at for at in midnights if low <= at <= high]
+
+
+def _clock(value: float, step: int, *, spans_days: bool) -> str:
+    """The local time, or the date at midnight where there are several days."""
+    local = datetime.fromtimestamp(value, UTC).astimezone()
+    if step >= 90 * _DAY:
+        return local.strftime("%Y-%m-%d")
+    if step >= _DAY or (spans_days and local.time() == time()):
+        return local.strftime("%m-%d")
+    return local.strftime("%H:%M:%S" if step < _MINUTE else "%H:%M")
 
 
 def _duration(value: float, step: int) -> str:

@@ -42,7 +42,7 @@ class EpochClock:
         Returns:
             Both (N,); the end of epoch 1 is epoch 1.0. The epochs are None while no row had any.
         """
-        training = np.flatnonzero(~np.isnan(epochs))
+        training = np.flatnonzero(np.isfinite(steps) & np.isfinite(epochs))
         if self._last is None and not len(training):
             return steps, None
         self._learn(steps[training], epochs[training])
@@ -55,8 +55,10 @@ class EpochClock:
         if length is None:
             placed = np.where(by_epoch, before_step, steps)
             return placed, np.where(np.isnan(epochs), before_epoch, epochs)
-        placed = np.where(by_epoch, np.maximum(before_step, steps * length), steps)
-        return placed, placed / length
+        with np.errstate(over="ignore"):  # absurd numbers may stay absurd
+            ends = np.where(by_epoch, before_epoch, 0) * length
+            placed = np.where(by_epoch, np.maximum(before_step, ends), steps)
+            return placed, placed / length
 
     def _training_before(
         self, steps: FloatArray, epochs: FloatArray, training: IntArray

@@ -78,23 +78,34 @@ def assemble(batches: Sequence[Batch]) -> dict[str, Series]:
     }
     starts = np.cumsum([len(batch) for batch in batches[:-1]], dtype=np.int64)
     starts = starts[[batch.new_start for batch in batches[1:]]]
-    return {key: _series(key, table, places, starts) for key, places in parts.items()}
+    begin = _first_time(table.wall_times)
+    return {key: _series(key, table, places, starts, begin) for key, places in parts.items()}
 
 
-def _series(key: str, table: Batch, places: IntArray, starts: IntArray) -> Series:
+def _series(
+    key: str, table: Batch, places: IntArray, starts: IntArray, start_time: float | None
+) -> Series:
     """The samples at these places of the table, one key's, as a series."""
     rows = table.rows[places]
     steps = table.steps[rows]
-    times = table.wall_times
+    new_starts = np.searchsorted(rows, starts)
+    segments = _segments(steps, new_starts)
     return Series(
         key=key,
         steps=steps,
         values=_exact_column(table.values[places], places, table.exact),
         epochs=_known(table.epochs, rows),
-        wall_times=_known(times, rows),
-        segments=_segments(steps, np.searchsorted(rows, starts)),
-        start_time=None if times is None else float(np.nanmin(times, initial=np.inf)),
+        wall_times=_known(table.wall_times, rows),
+        segments=segments,
+        start_time=start_time,
+        begins=_begins(steps, segments, dict(zip(new_starts.tolist(), starts, strict=True)), table),
     )
+
+
+def _first_time(times: FloatArray | None) -> float | None:
+    if times is None or np.isnan(times).all():
+        return None
+    return float(np.nanmin(times))
 
 
 def _join(batches: Sequence[Batch]) -> Batch:
@@ -169,3 +180,14 @@ def _segments(steps: NumberArray, new_starts: IntArray) -> tuple[int, ...]:
         return (0,)
     inside = new_starts[(new_starts > 0) & (new_starts < len(steps))]
     return (0, *sorted({*back.tolist(), *inside.tolist()}))
+
+
+def _begins(
+    steps: NumberArray, segments: tuple[int, ...], row_of_start: dict[int, int], table: Batch
+) -> tuple[float, ...] | None:
+    """The step at which each segment takes over, where a new start says it for all keys."""
+    if not row_of_start:
+        return None
+    own = {at: float(steps[at]) for at in segments}
+    whole = {at: float(table.steps[row]) for at, row in row_of_start.items() if at in own}
+    return tuple(min(own[at], whole.get(at, own[at])) for at in segments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -45,10 +46,11 @@ def main_keys(keys: Iterable[str]) -> list[str]:
     At most six; so that a detector's many losses don't crowd out its mAP, losses take three places
     where there are metrics.
     """
-    shown = [key for key in keys if not _NEVER_MAIN & set(words(key.rpartition("/")[2]))]
+    shown = [key for key in keys if not _is_bookkeeping(key)]
     losses = sorted((key for key in shown if _is_loss(key)), key=_loss_rank)
-    metrics = [key for key in shown if not _is_loss(key) and _METRIC_WORDS & set(words(key))]
-    rest = [key for key in shown if key not in losses and key not in metrics]
+    metrics = [key for key in shown if not _is_loss(key) and _is_metric(key)]
+    taken = {*losses, *metrics}
+    rest = [key for key in shown if key not in taken]
     room = MOST_MAIN_KEYS - min(len(metrics), MOST_MAIN_KEYS - _MOST_LOSSES_BESIDE_METRICS)
     return (losses[:room] + metrics + rest)[:MOST_MAIN_KEYS]
 
@@ -84,14 +86,20 @@ def _exact(query: str, keys: Sequence[str]) -> list[str]:
 
 def _by_pattern(query: str, keys: Sequence[str]) -> list[str]:
     if query.startswith("re:"):
-        try:
-            pattern = re.compile(query[3:])
-        except re.error as error:
-            raise UsageError(f"{query!r} is no valid pattern: {error}") from None
+        pattern = _compiled(query)
         return [key for key in keys if pattern.search(key)]
     if is_pattern(query):
         return [key for key in keys if fnmatchcase(key, query)]
     return []
+
+
+def _compiled(query: str) -> re.Pattern[str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a later Python will read otherwise
+            return re.compile(query[3:])
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(f"{query[:80]!r} is no valid pattern: {error}") from None
 
 
 def _by_rank(query: str, keys: Sequence[str]) -> list[str]:
@@ -109,6 +117,19 @@ def _by_rank(query: str, keys: Sequence[str]) -> list[str]:
         if found := [key for key in keys if fits(key)]:
             return found
     return []
+
+
+def _is_metric(key: str) -> bool:
+    """Whether a word of it is a metric's, as it is or with a threshold: `AP50`, `top5`."""
+    return any(
+        word in _METRIC_WORDS or word.rstrip("0123456789") in _METRIC_WORDS for word in words(key)
+    )
+
+
+def _is_bookkeeping(key: str) -> bool:
+    """Whether it counts or times: `data_time`, but not `train_loss_step`."""
+    last = key.rpartition("/")[2]
+    return not _NEVER_MAIN.isdisjoint(words(last)) and not _is_loss(last) and not _is_metric(last)
 
 
 def _is_loss(key: str) -> bool:

@@ -67,6 +67,8 @@ class Series:
         wall_times: (N,) unix seconds, NaN where unknown; None if the log has no clock.
         segments: Index of the first sample after each restart, beginning with 0.
         start_time: Unix seconds of the first record of the run; None if unknown.
+        begins: Step at which each segment takes over: its first, or, in a new start of the run,
+            that of the whole start. None: the first of each.
     """
 
     key: str
@@ -76,6 +78,7 @@ class Series:
     wall_times: FloatArray | None = None
     segments: tuple[int, ...] = (0,)
     start_time: float | None = None
+    begins: tuple[float, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -96,13 +99,35 @@ class Series:
         axis, column, note = x, self._column(x), None
         if len(self) > 1 and not (self.steps != self.steps[0]).any():
             kept: IntArray = np.arange(len(self))
-            pieces: tuple[int, ...] = (0,)
+            pieces = self.segments
             if x in {"step", "epoch"}:
                 axis, column = "index", kept
                 note = f"{self.key}: all samples have step {self.steps[0]}; their order is the axis"
         else:
-            kept, pieces = _resolve(self.steps, self.segments, overlap)
+            kept, pieces = self._resolve(overlap)
         return View(axis, column[kept], self.values[kept], self.steps[kept], pieces, note)
+
+    def _resolve(self, overlap: Overlap) -> tuple[IntArray, tuple[int, ...]]:
+        """Indices of the samples to draw, sorted, and where among them each piece begins."""
+        steps, starts = self.steps, np.array(self.segments, np.int64)
+        if overlap == "all":
+            return np.arange(len(steps)), self.segments
+        keep = np.ones(len(steps), bool)
+        if len(starts) > 1 and overlap == "last":
+            keep = _outlives(steps, starts, np.array(self.begins or steps[starts]))
+        elif len(starts) > 1:
+            keep = _adds(steps, starts)
+        repeats = np.zeros(len(steps), bool)
+        same = steps[1:] == steps[:-1]
+        if overlap == "last":
+            repeats[:-1] = same
+        else:
+            repeats[1:] = same
+        # Across a restart, equal steps were judged above.
+        repeats[starts[1:] - 1 if overlap == "last" else starts[1:]] = False
+        kept = np.flatnonzero(keep & ~repeats)
+        pieces = np.searchsorted(kept, starts)  # ascending; equal where nothing is left of one
+        return kept, tuple(dict.fromkeys(pieces[pieces < len(kept)].tolist())) or (0,)
 
     def _column(self, x: str) -> NumberArray:
         if x == "step":
@@ -117,34 +142,10 @@ class Series:
         return column - (self.start_time or 0.0) if x == "relative" else column
 
 
-def _resolve(
-    steps: NumberArray, segments: tuple[int, ...], overlap: Overlap
-) -> tuple[IntArray, tuple[int, ...]]:
-    """Indices of the samples to draw, sorted, and where among them each piece begins."""
-    starts = np.array(segments, np.int64)
-    if overlap == "all":
-        return np.arange(len(steps)), segments
-    keep = np.ones(len(steps), bool)
-    if len(starts) > 1:
-        keep = _outlives(steps, starts) if overlap == "last" else _adds(steps, starts)
-    repeats = np.zeros(len(steps), bool)
-    same = steps[1:] == steps[:-1]
-    if overlap == "last":
-        repeats[:-1] = same
-    else:
-        repeats[1:] = same
-    # Across a restart, equal steps were judged above.
-    repeats[starts[1:] - 1 if overlap == "last" else starts[1:]] = False
-    kept = np.flatnonzero(keep & ~repeats)
-    pieces = np.searchsorted(kept, starts)  # ascending; equal where nothing of a segment is left
-    return kept, tuple(dict.fromkeys(pieces[pieces < len(kept)].tolist())) or (0,)
-
-
-def _outlives(steps: NumberArray, starts: IntArray) -> npt.NDArray[np.bool_]:
+def _outlives(steps: NumberArray, starts: IntArray, begins: NumberArray) -> npt.NDArray[np.bool_]:
     """Which samples no later segment goes back behind."""
-    firsts = steps[starts]
     lengths = np.diff(starts, append=len(steps))
-    later = np.minimum.accumulate(firsts[::-1])[::-1]
+    later = np.minimum.accumulate(begins[::-1])[::-1]
     keep = np.ones(len(steps), bool)
     last = starts[-1]
     keep[:last] = steps[:last] < np.repeat(later[1:], lengths[:-1])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MIN_WIDTH, MIN_HEIGHT = 24, 6
 _FRAME_ROWS = 3  # title, axis, labels
 _MARK_EVERY_CELLS = 24
-_WIDEST_LABEL = 10
+_WIDEST_LABEL = 14
 
 
 class Look(NamedTuple):

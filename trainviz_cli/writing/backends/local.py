@@ -231,9 +231,10 @@ class LocalVisBackend:
         shown = names if "step" in names else (*names, "step")
         # json.dumps also says how names that are no strings are written, and which can't be.
         keys = [json.dumps({name: 0})[1:-2].replace("%", "%%") for name in shown]
-        return _cached(
-            self._templates, names, f"{{{', '.join(f'{k}%b' for k in keys)}}}\n".encode()
-        )
+        template = f"{{{', '.join(f'{key}%b' for key in keys)}}}\n".encode()
+        # 1 and True are equal names to Python, but not to JSON.
+        plain = all(type(name) is str for name in names)
+        return _cached(self._templates, names, template) if plain else template
 
 
 def _cached(cache: dict[Any, bytes], key: object, text: bytes) -> bytes:
