@@ -93,6 +93,8 @@ def open_run(path: str | os.PathLike[str], *, strict: bool = False) -> Run:
         UnreadableError: It can't be read, or `strict` met damage.
     """
     found = locate_runs([os.fspath(path)])
+    if len(found) > 1 and found[0].path == Path(path):  # others lie inside it
+        found = _named(found[:1])
     if len(found) > 1:
         names = ", ".join(run.name for run in found[:5])
         raise NotFoundError(f"{path} holds {len(found)} runs", hint=f"name one: {names}")
@@ -107,12 +109,12 @@ def locate_runs(arguments: Sequence[str]) -> list[FoundRun]:
         UnreadableError: A file is no log of a known format, or may not be read.
     """
     found = [run for argument in arguments for path in _expand(argument) for run in _locate(path)]
-    unique = {os.path.realpath(run.path): run for run in found}
+    unique = {_telling_parts(run.path.resolve()): run for run in found}
     return _named(list(unique.values()))
 
 
 def _expand(argument: str) -> list[Path]:
-    if not any(sign in argument for sign in "*?[") or Path(argument).exists():
+    if not any(sign in argument for sign in "*?[") or os.path.exists(argument):  # noqa: PTH110 - Path.exists raises where access is denied
         return [Path(argument)]
     import glob
 
@@ -137,21 +139,41 @@ def _locate(path: Path) -> list[FoundRun]:
 
 def _walk(place: Place, *, join_starts: bool) -> Iterator[FoundRun]:
     """The runs at a place and below it; what can't be read below it is passed over."""
-    format_ = detect(place)
-    if format_:
-        yield FoundRun("", place.path, format_)
-    elif join_starts:
-        for candidate in all_formats():
-            if starts := tuple(candidate.starts(place)):
-                yield FoundRun("", place.path, candidate, starts)
-                return
-    parts = format_.parts if format_ else frozenset()
+    waiting = [place]
+    while waiting:
+        here = waiting.pop()
+        try:
+            run = _run_at(here, join_starts=join_starts)
+        except UnreadableError:
+            if here is place:
+                raise
+            continue
+        if run:
+            yield run
+        if not run or not run.starts:
+            waiting += reversed(_places_below(here, run))
+
+
+def _run_at(place: Place, *, join_starts: bool) -> FoundRun | None:
+    """The run that this very place is, or, joined, the starts in it."""
+    if format_ := detect(place):
+        return FoundRun("", place.path, format_)
+    for candidate in all_formats() if join_starts else ():
+        if starts := tuple(candidate.starts(place)):
+            return FoundRun("", place.path, candidate, starts)
+    return None
+
+
+def _places_below(place: Place, run: FoundRun | None) -> list[Place]:
+    """The sub-folders where more runs may be."""
+    parts = run.format.parts if run else frozenset()
+    places = []
     for name in sorted(place.folders - parts - _SKIPPED):
         folder = place.path / name
-        if name.startswith(".") or folder.is_symlink():
-            continue
-        with suppress(NotFoundError, UnreadableError):
-            yield from _walk(Place.at(folder), join_starts=join_starts)
+        if not name.startswith(".") and not folder.is_symlink():
+            with suppress(NotFoundError, UnreadableError):
+                places.append(Place.at(folder))
+    return places
 
 
 def _named(found: list[FoundRun]) -> list[FoundRun]:
@@ -183,17 +205,19 @@ def _read_starts(found: FoundRun) -> tuple[list[Batch], Path, list[Diagnostic]]:
     """
     joined: list[tuple[Path, Batch]] = []
     left_out: list[str] = []
+    remarks: list[Diagnostic] = []
     for path in found.starts or (found.path,):
         batch = found.format.reader(path).poll()
         if joined and not len(batch):
+            remarks += batch.diagnostics
             continue
         if joined and len(joined[-1][1]) and batch.steps[0] <= joined[-1][1].steps[0]:
             left_out += [start.name for start, _ in joined]
             joined = []
         elif joined and not len(joined[-1][1]):
+            remarks += joined[-1][1].diagnostics
             joined = []
         joined.append((path, replace(batch, new_start=bool(joined))))
-    remarks = []
     if left_out:
         message = f"starts that a later one began over are left out: {', '.join(left_out)}"
         remarks.append(Diagnostic(str(found.path), None, message))

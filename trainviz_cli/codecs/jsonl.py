@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from trainviz_cli.codecs.lines import MAX_LINE_BYTES, Block, LineReader
+from trainviz_cli.codecs.lines import BOM, MAX_LINE_BYTES, Block, LineReader
 from trainviz_cli.model.diagnostic import Diagnostic, merge
 
 if TYPE_CHECKING:
@@ -31,12 +31,15 @@ Codes = npt.NDArray[np.int32]
 Parsed = tuple[list[Record], list[Any], "IntArray"]  # records, all their values, where each ends
 
 # The bare word after a key, never inside a string: a quote there would be escaped.
-_BARE_NAN = rb'(?:(?<=[^\\]": )|(?<=[^\\]":))NaN(?=[,}])'
+_BARE_NAN = rb'(?:(?<=[^\\{,:\[\s]": )|(?<=[^\\{,:\[\s]":))NaN(?=[,}])'
 _CONFLICT = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
 _NUMBERS = {float, int, bool, type(None)}
+_SPACE = b" \t\r\0"
+_BLANKS = frozenset(_SPACE.decode())
 _NEWLINE, _BRACE = 10, 123
+_NESTED = frozenset({list, dict})
 _EXACT_INTEGERS = 2**53
-_MOST_GUESSES = 64
+_MOST_GUESSED_CHARS = 1 << 22  # a hostile line must not cost a guess per brace
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +82,7 @@ class JsonLines:
     """
 
     def __init__(self, path: Path, axis: str) -> None:
-        self._lines = LineReader(path, is_whole=lambda end: _parse_record(end.strip()) is not None)
+        self._lines = LineReader(path, is_whole=lambda end: parse_record(end) is not None)
         self._codes: defaultdict[str, int] = defaultdict(count().__next__)
         self._axis_code = self._codes[axis]
         self._shapes = _Shapes(self._codes)
@@ -144,7 +147,7 @@ class JsonLines:
         ends: list[int] = []
         start = block.offset
         for line in block.data.split(b"\n"):
-            found, problem = _parse_line(line.strip(b" \t\r\0"))
+            found, problem = _parse_line(line.strip(_SPACE))
             end = start + len(line) + 1
             records += found
             ends += [end] * len(found)
@@ -187,7 +190,7 @@ def _exact(
     """The integers that float64 can't hold: by position among the plotted, and by record."""
     exact, exact_axis = {}, {}
     for i in np.flatnonzero(np.abs(numbers) >= _EXACT_INTEGERS).tolist():
-        if type(values[i]) is int:
+        if type(values[i]) is int and abs(values[i]) < 2**63:
             if on_axis[i]:
                 exact_axis[int(rows[i])] = values[i]
             else:
@@ -242,8 +245,11 @@ def _parse_together(block: Block) -> Parsed | None:
         values = _values(records)
     except (orjson.JSONDecodeError, TypeError):  # TypeError: something in it is no record
         return None
-    # Lines that begin with a brace and number as many as the records are the records.
-    return (records, values, ends + block.offset) if len(records) == len(ends) else None
+    # Lines that begin with a brace and number as many as the records are the records, unless one
+    # goes on over several lines, as a list of objects can.
+    if len(records) != len(ends) or not _NESTED.isdisjoint(map(type, values)):
+        return None
+    return records, values, ends + block.offset
 
 
 def _values(records: list[Record]) -> list[Any]:
@@ -257,13 +263,34 @@ def _parse_line(line: bytes) -> tuple[list[Record], str | None]:
         return [], None
     if line.startswith(_CONFLICT):
         return [], "git conflict marker"
-    record = _parse_record(line)
+    record = parse_record(line)
     if record is not None:
         return [record], None
-    return _parse_glued(line)
+    found, rest = _leading_records(line.decode("utf-8", "replace"))
+    if not rest:
+        return found, None
+    tail, problem = _parse_glued(rest)
+    return found + tail, problem
 
 
-def _parse_record(line: bytes) -> Record | None:
+def _leading_records(text: str) -> tuple[list[Record], str]:
+    """The whole records that the line begins with, and what follows them."""
+    found: list[Record] = []
+    start = 0
+    while text.startswith("{", start):
+        try:
+            record, start = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            break
+        found.append(record)
+        while text[start : start + 1] in _BLANKS:
+            start += 1
+    return found, text[start:]
+
+
+def parse_record(line: bytes) -> Record | None:
+    """The record that a line is, or None if it is anything else."""
+    line = line.removeprefix(BOM).strip(_SPACE)
     if not line.startswith(b"{"):
         return None
     try:
@@ -273,16 +300,17 @@ def _parse_record(line: bytes) -> Record | None:
     return record if isinstance(record, dict) else None
 
 
-def _parse_glued(line: bytes) -> tuple[list[Record], str | None]:
+def _parse_glued(text: str) -> tuple[list[Record], str | None]:
     """What can be had with certainty from a line on which records run into each other.
 
     A record that broke off leaves no newline, so the next one follows on its line. From the first
     brace where the whole rest of the line is made of whole records that say their step, the rest
     is taken.
     """
-    text = line.decode("utf-8", "replace")
-    for guess, at in enumerate(re.finditer(r'\{"', text)):
-        if guess == _MOST_GUESSES:
+    budget = _MOST_GUESSED_CHARS
+    for at in re.finditer(r'\{"', text):
+        budget -= len(text) - at.start()
+        if budget < 0:
             break
         records = _whole_records(text, at.start())
         if records and all("step" in record for record in records):

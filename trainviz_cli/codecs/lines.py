@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 1 << 18
 MAX_LINE_BYTES = 1 << 24
 
+_GONE = (-1, -1)
 _LFS_MAGIC = b"version https://git-lfs"
-_BOM = b"\xef\xbb\xbf"
+_TAIL_BYTES = 64
+BOM = b"\xef\xbb\xbf"
 
 
 class Block(NamedTuple):
@@ -55,6 +57,7 @@ class LineReader:
         self._is_whole = is_whole
         self._identity: tuple[int, int] | None = None
         self._inside_long_line = False
+        self._tail = b""  # the last bytes before `offset`; they tell a file begun anew
 
     def poll(self) -> Iterator[Block]:
         """Blocks of about 256 KiB, as far as the file goes now.
@@ -68,19 +71,30 @@ class LineReader:
                 while block := self._read(file):
                     yield block
         except FileNotFoundError:
-            return  # not there yet, or deleted and about to be made again
+            self._identity = self._identity and _GONE  # about to be made again, perhaps
+            return
         except OSError as error:
             raise UnreadableError(f"can't read {self.path}: {error.strerror}") from error
 
     def _rewind_if_new(self, file: BinaryIO) -> None:
         status = os.fstat(file.fileno())
         identity = (status.st_dev, status.st_ino)
-        if self._identity not in {None, identity} or status.st_size < self.offset:
+        if self._identity not in {None, identity} or not self._continues(file):
             self.offset = 0
+            self._tail = b""
             self._inside_long_line = False
             self.restarts += 1
         self._identity = identity
         file.seek(self.offset)
+
+    def _continues(self, file: BinaryIO) -> bool:
+        """Whether what was handed out is still there."""
+        file.seek(self.offset - len(self._tail))
+        return file.read(len(self._tail)) == self._tail
+
+    def _advance(self, data: bytes) -> None:
+        self.offset += len(data)
+        self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
 
     def _read(self, file: BinaryIO) -> Block | None:
         """The next lines, or None when no whole line is left."""
@@ -88,10 +102,10 @@ class LineReader:
         if data is None:
             return None
         block = Block(self.offset, data)
-        self.offset += len(data)
-        file.seek(self.offset)
         if block.offset == 0:
-            return self._open_first(block)
+            block = self._open_first(block)
+        self._advance(data)
+        file.seek(self.offset)
         return block
 
     def _read_lines(self, file: BinaryIO) -> bytes | None:
@@ -102,17 +116,17 @@ class LineReader:
                 return self._end_long_line(data + chunk[: newline + 1])
             data += chunk
             if len(data) >= MAX_LINE_BYTES:
-                self._begin_long_line(len(data))
+                self._begin_long_line(data)
                 data = b""
         if data and not self._inside_long_line and self._is_whole(data):
             return data
         return None
 
-    def _begin_long_line(self, length: int) -> None:
+    def _begin_long_line(self, data: bytes) -> None:
         if not self._inside_long_line:
             self.too_long.append(self.offset)
         self._inside_long_line = True
-        self.offset += length
+        self._advance(data)
 
     def _end_long_line(self, data: bytes) -> bytes:
         """The data without the rest of a line that was too long."""
@@ -120,7 +134,7 @@ class LineReader:
             return data
         self._inside_long_line = False
         rest = data.index(b"\n") + 1
-        self.offset += rest
+        self._advance(data[:rest])
         return data[rest:]
 
     def _open_first(self, block: Block) -> Block:
@@ -129,6 +143,6 @@ class LineReader:
                 f"{self.path} is a git-LFS pointer, not the file itself", hint="git lfs pull"
             )
         # A byte order mark is blanked, so that offsets stay true.
-        if block.data.startswith(_BOM):
+        if block.data.startswith(BOM):
             return Block(0, b"   " + block.data[3:])
         return block

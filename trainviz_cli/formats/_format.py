@@ -45,10 +45,12 @@ class Place:
         """
         try:
             with os.scandir(path) as entries:
-                kinds = [(entry.name, entry.is_dir()) for entry in entries]
+                kinds = [(entry.name, _is_folder(entry)) for entry in entries]
         except NotADirectoryError:
+            if not path.exists():
+                raise NotFoundError(f"no such file or folder: {path}") from None
             return cls(path, is_file=True)
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # ValueError: NUL in a name
             raise NotFoundError(f"no such file or folder: {path}") from None
         except OSError as error:
             raise UnreadableError(f"can't read {path}: {error.strerror}") from None
@@ -65,6 +67,13 @@ class Place:
                 return file.read(_HEAD_BYTES)
         except OSError:
             return b""
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or into a locked folder
+        return False
 
 
 class Reader(Protocol):

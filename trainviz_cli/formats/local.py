@@ -6,13 +6,13 @@ Source: docs/run-directory.md; mmengine 0.10.7, visualization/vis_backend.py and
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 
-from trainviz_cli.codecs.jsonl import JsonLines
-from trainviz_cli.errors import UnreadableError
+from trainviz_cli.codecs.jsonl import JsonLines, parse_record
+from trainviz_cli.errors import NotFoundError, UnreadableError
 from trainviz_cli.formats._epochs import EpochClock
 from trainviz_cli.formats._format import Format, Place
 from trainviz_cli.model.batch import Batch
@@ -54,8 +54,13 @@ class LocalFormat(Format):
     def starts(self, place: Place) -> Sequence[Path]:
         """MMEngine's starts in a `work_dir`, by their time, those without a log left out."""
         names = sorted(name for name in place.folders if re.fullmatch(_START, name))
-        starts = [Place.at(place.path / name) for name in names]
-        return [start.path for start in starts if self.claims(start)]
+        found = []
+        for name in names:
+            with suppress(NotFoundError, UnreadableError):
+                start = Place.at(place.path / name)
+                if self.claims(start):
+                    found.append(start.path)
+        return found
 
     def reader(self, path: Path) -> LocalReader:
         """A reader of the run's scalars."""
@@ -166,13 +171,17 @@ class LocalReader:
 
     def _wall_times(self, ends: npt.NDArray[np.int64]) -> FloatArray | None:
         """When each record was written, interpolated between the times noted beside the log."""
-        new = self._stamps.poll()
+        try:
+            new = self._stamps.poll()
+            log_bytes = self._log.stat().st_size
+        except (UnreadableError, OSError):  # a run without a clock is still a run
+            return None
         if len(new.ends):
             pairs = np.column_stack([new.axis, _column(new, "time")])
             pairs = np.concatenate([self._known_stamps, pairs[np.isfinite(pairs).all(axis=1)]])
             self._known_stamps = pairs[np.argsort(pairs[:, 0], kind="stable")]
         stamps = self._known_stamps
-        if not len(stamps):
+        if not len(stamps) or stamps[-1, 0] > log_bytes:  # none, or those of another log
             return None
         times = np.interp(ends, stamps[:, 0], stamps[:, 1])
         if len(ends):  # later records lie behind this one
@@ -217,14 +226,8 @@ def _may_hold_records(head: bytes) -> bool:
 
 def _has_step(head: bytes) -> bool:
     """Whether one of the first lines is a record with a step."""
-    for line in head.split(b"\n"):
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(record, dict) and "step" in record:
-            return True
-    return False
+    records = map(parse_record, head.split(b"\n"))
+    return any(record is not None and "step" in record for record in records)
 
 
 def _code(table: Table, key: str) -> int:
@@ -241,11 +244,11 @@ def _column(table: Table, key: str) -> FloatArray:
 
 def _whole_steps(steps: FloatArray, table: Table) -> NumberArray:
     """The steps as integers, exact beyond 2^53, unless some are fractional."""
-    whole = np.where(np.isfinite(steps) & (np.abs(steps) < 2**63), steps, 0)
-    if (whole != np.trunc(whole)).any():
+    exact = list(table.exact_axis)
+    whole = np.where(np.isfinite(steps), steps, 0)
+    whole[exact] = 0
+    if (whole != np.trunc(whole)).any() or (np.abs(whole) >= 2**63).any():
         return steps
     integers = whole.astype(np.int64)
-    for row, number in table.exact_axis.items():
-        if abs(number) < 2**63:
-            integers[row] = number
+    integers[exact] = list(table.exact_axis.values())
     return integers
