@@ -126,7 +126,7 @@ def hidden(panel: Panel, x: Scale, y: Scale) -> list[str]:
         above, below = values > y.high, values < y.low
         if y.log:
             below &= values > 0
-            if count := int((values <= 0).sum()):
+            if count := int(((values <= 0) & np.isfinite(values)).sum()):
                 lines.append(f"{name}{count} of {len(values)} ≤ 0, not on a logarithmic axis")
         finite = np.isfinite(values)
         sides = ((above & finite, "above", np.argmax), (below & finite, "below", np.argmin))

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 _CURE = "ema:0.9, median:20, mean:20 or gauss:5"
 _BLOCK = 256
 _SUMMABLE = 1e290
-# All but the first cost samples × amount.
-_MOST = {"ema": 1.0, "mean": 1000.0, "median": 1000.0, "gauss": 1000.0}
+_LONGEST_EXACT_MEAN = 1000
+# A median and a Gaussian cost samples × amount.
+_MOST = {"ema": 1.0, "mean": 1e9, "median": 1000.0, "gauss": 1000.0}
 _GAUSS_REACH = 4.0  # standard deviations; what lies beyond weighs less than 1 in 15,000
 
 
@@ -106,8 +107,16 @@ def _ema(values: FloatArray, weight: float) -> FloatArray:
 
 
 def _mean(values: FloatArray, amount: float) -> FloatArray:
-    # Not by a running sum: one huge value would take the digits of all that follow it.
-    return _rolling(values, int(amount), np.mean)
+    window = min(int(amount), len(values))
+    if window <= _LONGEST_EXACT_MEAN:
+        return _rolling(values, window, np.mean)
+    # A running sum is fast whatever the window, but a huge value takes digits of all behind it.
+    offset = float(values[0])
+    sums = np.cumsum(np.concatenate(([0.0], values - offset)))
+    stops = np.arange(1, len(values) + 1)
+    starts = np.maximum(stops - window, 0)
+    means: FloatArray = (sums[stops] - sums[starts]) / (stops - starts) + offset
+    return means
 
 
 def _median(values: FloatArray, amount: float) -> FloatArray:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _FINEST = 1e-290  # below, floats lose the digits that tell ticks apart
 _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_LONGEST_S = 1e11  # three thousand years
+_LONGEST_S = 5e10  # fifteen hundred years
 _CLOCK_STEPS_S = (
     *(1, 2, 5, 10, 15, 30),
     *(n * _MINUTE for n in (1, 2, 5, 10, 15, 30)),

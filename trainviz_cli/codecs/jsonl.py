@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 Codes = npt.NDArray[np.int32]
-Parsed = tuple[list[Record], list[Any], "IntArray"]  # records, all their values, where each ends
+Kinds = set[type]
+# The records, all their values, of which kinds these are, and where each record's line ends.
+Parsed = tuple[list[Record], list[Any], Kinds, "IntArray"]
 
 # The bare word after a key, never inside a string: a quote there would be escaped.
 _BARE_NAN = rb'(?:(?<=[^\\{,:\[\s]": )|(?<=[^\\{,:\[\s]":))NaN(?=[,}])'
@@ -106,11 +108,11 @@ class JsonLines:
     def _tabulate(self, block: Block) -> Table:
         damage: list[Diagnostic] = []
         parsed = _parse_together(block) or self._parse_one_by_one(block, damage)
-        records, values, ends = parsed
+        records, values, kinds, ends = parsed
         codes, lengths = self._shapes.codes(records)
         rows = np.repeat(np.arange(len(records), dtype=np.int32), lengths)
         others: list[tuple[int, str, object]] = []
-        if not set(map(type, values)) <= _NUMBERS:
+        if not kinds <= _NUMBERS:
             others, codes, rows, values = self._without_others(codes, rows, values)
         numbers = _to_floats(values)
         on_axis = codes == self._axis_code
@@ -154,7 +156,8 @@ class JsonLines:
             if problem:
                 damage.append(self._note(start, problem))
             start = end
-        return records, _values(records), np.array(ends, np.int64)
+        values = _values(records)
+        return records, values, set(map(type, values)), np.array(ends, np.int64)
 
     def _note(self, offset: int, message: str) -> Diagnostic:
         return Diagnostic(str(self._lines.path), offset, message, skipped=1)
@@ -228,6 +231,8 @@ def _concatenate(tables: list[Table], keys: list[str], notes: list[Diagnostic]) 
 
 
 def _join(parts: list[Any], dtype: type) -> npt.NDArray[Any]:
+    if len(parts) == 1:
+        return cast("npt.NDArray[Any]", parts[0])
     return np.concatenate(parts) if parts else np.empty(0, dtype)
 
 
@@ -247,9 +252,10 @@ def _parse_together(block: Block) -> Parsed | None:
         return None
     # Lines that begin with a brace and number as many as the records are the records, unless one
     # goes on over several lines, as a list of objects can.
-    if len(records) != len(ends) or not _NESTED.isdisjoint(map(type, values)):
+    kinds = set(map(type, values))
+    if len(records) != len(ends) or not _NESTED.isdisjoint(kinds):
         return None
-    return records, values, ends + block.offset
+    return records, values, kinds, ends + block.offset
 
 
 def _values(records: list[Record]) -> list[Any]:

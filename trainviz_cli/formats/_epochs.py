@@ -49,8 +49,9 @@ class EpochClock:
         before_step, before_epoch = self._training_before(steps, epochs, training)
         if not self._whole_epochs:
             return steps, np.where(np.isnan(epochs), before_epoch, epochs)
-        # A row without an epoch whose step is the number of the epoch just trained.
-        by_epoch = np.isnan(epochs) & (steps == before_epoch)
+        # A row without an epoch whose step is the number of the epoch just trained, and not at the
+        # same time the iteration.
+        by_epoch = np.isnan(epochs) & (steps == before_epoch) & (steps != before_step)
         length = self.iterations_per_epoch
         if length is None:
             placed = np.where(by_epoch, before_step, steps)

@@ -78,6 +78,7 @@ def assemble(batches: Sequence[Batch]) -> dict[str, Series]:
     }
     starts = np.cumsum([len(batch) for batch in batches[:-1]], dtype=np.int64)
     starts = starts[[batch.new_start for batch in batches[1:]]]
+    starts = starts[starts < len(table)]
     begin = _first_time(table.wall_times)
     return {key: _series(key, table, places, starts, begin) for key, places in parts.items()}
 
@@ -98,7 +99,11 @@ def _series(
         wall_times=_known(table.wall_times, rows),
         segments=segments,
         start_time=start_time,
-        begins=_begins(steps, segments, dict(zip(new_starts.tolist(), starts, strict=True)), table),
+        begins=_begins(
+            steps,
+            segments,
+            list(zip(new_starts.tolist(), table.steps[starts].tolist(), strict=True)),
+        ),
     )
 
 
@@ -183,11 +188,19 @@ def _segments(steps: NumberArray, new_starts: IntArray) -> tuple[int, ...]:
 
 
 def _begins(
-    steps: NumberArray, segments: tuple[int, ...], row_of_start: dict[int, int], table: Batch
+    steps: NumberArray, segments: tuple[int, ...], run_starts: list[tuple[int, float]]
 ) -> tuple[float, ...] | None:
-    """The step at which each segment takes over, where a new start says it for all keys."""
-    if not row_of_start:
+    """The step at which each segment takes over: new starts of the run say it for all keys.
+
+    Args:
+        steps: (N,) of one key.
+        segments: Where its segments begin.
+        run_starts: For each new start of the run, where it lies among the samples, and its step.
+    """
+    if not run_starts:
         return None
-    own = {at: float(steps[at]) for at in segments}
-    whole = {at: float(table.steps[row]) for at, row in row_of_start.items() if at in own}
-    return tuple(min(own[at], whole.get(at, own[at])) for at in segments)
+    begins = {at: float(steps[at]) for at in segments}
+    for at, step in run_starts:
+        if at in begins:
+            begins[at] = min(begins[at], step)
+    return tuple(begins.values())
