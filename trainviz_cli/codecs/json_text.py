@@ -32,11 +32,9 @@ def value_text(value: object) -> bytes:
     """
     if type(value) is float and value - value == 0:  # finite: the others would give NaN
         return float.__repr__(value).encode()
-    if type(value) is int:
-        return b"%d" % value
     try:
-        return _ENCODER.encode(value).encode()
-    except (ValueError, RecursionError) as error:
+        return b"%d" % value if type(value) is int else _ENCODER.encode(value).encode()
+    except (ValueError, RuntimeError) as error:
         raise TypeError(f"a value can't be written as JSON: {error}") from None
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from trainviz_cli.codecs.literals import dump_config
 
 
-def config_text(config: object) -> str:
-    """The configuration as Python assignments.
+def config_bytes(config: object) -> bytes:
+    """The configuration as Python assignments, in UTF-8.
 
     Args:
         config: A mapping, dataclass or `argparse.Namespace`; an object with MMEngine's
@@ -26,7 +26,11 @@ def config_text(config: object) -> str:
         OSError: The file can't be read.
     """
     if isinstance(config, str | os.PathLike):
-        return _file_text(Path(config))
+        return _file_bytes(Path(config))
+    return _text(config).encode()
+
+
+def _text(config: object) -> str:
     if isinstance(config, Mapping):
         return dump_config(config)
     if isinstance(config, argparse.Namespace):
@@ -34,6 +38,9 @@ def config_text(config: object) -> str:
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         fields = dataclasses.fields(config)
         return dump_config({field.name: getattr(config, field.name) for field in fields})
+    # MMEngine's dump is Python only if its config came from a Python file; this always is.
+    if isinstance(text := getattr(config, "pretty_text", None), str):
+        return text
     if callable(dump := getattr(config, "dump", None)):
         return str(dump())
     raise TypeError(
@@ -41,18 +48,17 @@ def config_text(config: object) -> str:
     )
 
 
-def _file_text(path: Path) -> str:
-    text = path.read_text(encoding="utf-8-sig")
+def _file_bytes(path: Path) -> bytes:
+    content = path.read_bytes()
     if path.suffix == ".py":
-        return text
-    if path.suffix == ".json":
-        return dump_config(_mapping(path, json.loads(text)))
-    if path.suffix == ".toml":
-        return dump_config(tomllib.loads(text))
-    raise ValueError(f"{path} is no .py, .json or .toml file")
-
-
-def _mapping(path: Path, value: object) -> Mapping[str, object]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{path} holds a {type(value).__name__}, not a mapping")  # noqa: TRY004 - the file's content is wrong, not the argument's type
-    return value
+        return content
+    parse = {".json": json.loads, ".toml": tomllib.loads}.get(path.suffix)
+    if parse is None:
+        raise ValueError(f"{path} is no .py, .json or .toml file")
+    try:
+        values = parse(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} can't be parsed: {error}") from None
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{path} holds a {type(values).__name__}, not a mapping")  # noqa: TRY004 - the file's content is wrong, not the argument's type
+    return dump_config(values).encode()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,8 @@ class AppendFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.descriptor = -1
+        self._last_sync = time.time()
         with write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self.descriptor = os.open(path, _APPEND, 0o666)
@@ -44,9 +48,9 @@ class AppendFile:
         Raises:
             WriteError: It couldn't be written whole.
         """
-        if self._torn:
-            record = b"\n" + record
         try:
+            if self._torn and not self._ends_a_line():  # another writer may have gone on meanwhile
+                record = b"\n" + record
             written = os.write(self.descriptor, record)
             if written != len(record):
                 self._finish(record, written)
@@ -75,10 +79,21 @@ class AppendFile:
         with write_errors(self.path):
             os.fsync(self.descriptor)
 
+    def sync_if_due(self, every_s: float, now: float) -> None:
+        """Waits for the disk if it is `every_s` since the last time, by a clock set back or not."""
+        self._last_sync = min(self._last_sync, now)
+        if now - self._last_sync >= every_s:
+            self.sync()
+            self._last_sync = now
+
     def close(self) -> None:
-        """Gives the descriptor back."""
-        with suppress(OSError):
-            os.close(self.descriptor)
+        """Gives the descriptor back; so does forgetting the file."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            with suppress(OSError):
+                os.close(descriptor)
+
+    __del__ = close
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -87,14 +102,16 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         WriteError: It couldn't be written; an older file stays as it was.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    # A name of its own for each process and thread, and short whatever the file is called.
+    draft = path.with_name(f".{os.getpid()}-{threading.get_ident()}.draft")
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             draft.write_bytes(content)
             draft.replace(path)
-        except OSError:
-            draft.unlink(missing_ok=True)
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
             raise
 
 
@@ -108,8 +125,12 @@ def write_errors(path: Path) -> Iterator[None]:
 
 
 def _write_error(path: Path, error: OSError) -> WriteError:
+    if isinstance(error, WriteError):
+        return error
     reason = error.strerror or type(error).__name__
-    return WriteError(
+    failure = WriteError(
         f"can't write {path}: {reason}",
         hint="free the disk or the folder; what was logged before is safe",
     )
+    failure.errno, failure.filename = error.errno, str(path)
+    return failure

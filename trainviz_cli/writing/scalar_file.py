@@ -22,15 +22,23 @@ class ScalarFile:
     Args:
         path: The JSON Lines file.
         fsync_every_s: Wait for the disk when so many seconds have passed since the last time.
+
+    Raises:
+        WriteError: The JSON Lines file can't be opened. Without the other one, lines have no time.
     """
 
     def __init__(self, path: Path, fsync_every_s: float | None) -> None:
         self._records = AppendFile(path)
-        self._times = AppendFile(path.with_suffix(".times"))
-        if not self._records.size_at_open:  # the times of a file that is gone mean nothing
-            self._times.truncate()
-        self._fsync_every_s = float("inf") if fsync_every_s is None else fsync_every_s
-        self._last = self._last_sync = time.time()
+        self._times: AppendFile | None = None
+        with suppress(WriteError):  # a record is worth more than its time
+            self._times = AppendFile(path.with_suffix(".times"))
+            if not self._records.size_at_open:  # the times of a file that is gone mean nothing
+                self._times.truncate()
+        self._fsync_every_s = fsync_every_s
+        self._end = (
+            self._records.size_at_open
+        )  # where this writer's last line ended, if it is alone
+        self._last = time.time()
         self._next_stamp = 0.0
         self._stamped = True
 
@@ -45,41 +53,43 @@ class ScalarFile:
         if now >= self._next_stamp or now < self._last:
             self._stamp(now, len(line))
         else:
+            self._end += len(line)
             self._stamped = False
         self._last = now
-        if now - self._last_sync >= self._fsync_every_s:
-            self._records.sync()
-            self._last_sync = now
+        if self._fsync_every_s is not None:
+            self._records.sync_if_due(self._fsync_every_s, now)
 
     def _stamp(self, now: float, line_bytes: int) -> None:
         """Notes when the line just written was; after a silence, also when the one before it was.
 
-        Without that, the one before would seem to lie in the middle of the silence.
+        Without that, the one before would seem to lie in the middle of the silence. Where another
+        writer wrote since, the one before is not this writer's.
         """
-        end = self._records.position()
-        stamps = _stamp_line(end, now)
-        silent = now - self._last >= _SILENCE_S and not self._stamped
-        if silent:
-            stamps = _stamp_line(end - line_bytes, self._last) + stamps
-        self._write_stamps(stamps)
+        before, self._end = self._end, self._records.position()
+        alone = before == self._end - line_bytes
+        silent = now - self._last >= _SILENCE_S and not self._stamped and alone
+        stamps = _stamp_line(before, self._last) if silent else b""
+        self._write_stamps(stamps + _stamp_line(self._end, now))
         self._next_stamp = now + _STAMP_INTERVAL_S * (1 + silent)
         self._stamped = True
 
     def _write_stamps(self, stamps: bytes) -> None:
-        with suppress(WriteError):  # the record itself is safe, and its time is not worth a failure
-            self._times.append(stamps)
+        if self._times:
+            with suppress(WriteError):
+                self._times.append(stamps)
 
     def sync(self) -> None:
         """Notes the time of the last line, and waits until the disk has every line."""
-        if not self._stamped:
-            self._write_stamps(_stamp_line(self._records.position(), self._last))
+        if not self._stamped and self._records.position() == self._end:
+            self._write_stamps(_stamp_line(self._end, self._last))
             self._stamped = True
         self._records.sync()
 
     def close(self) -> None:
         """Gives both descriptors back."""
         self._records.close()
-        self._times.close()
+        if self._times:
+            self._times.close()
 
 
 def _stamp_line(offset: int, unix_s: float) -> bytes:

@@ -11,7 +11,11 @@ docs/run-directory.md has it byte by byte. Source: mmengine 0.10.7, visualizatio
 from __future__ import annotations
 
 import json
+import operator
 import re
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +27,6 @@ from trainviz_cli.writing.files import AppendFile, replace_file
 from trainviz_cli.writing.scalar_file import ScalarFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from os import PathLike
     from types import TracebackType
 
@@ -96,8 +99,7 @@ class LocalVisBackend:
             text = orjson.dumps(value)
         else:
             text = scalar_text(value)
-        end = b"%d}\n" % step if type(step) is int else value_text(step) + b"}\n"
-        self._append(b"".join((head, text, b', "step": ', end)))
+        self._append(b"".join((head, text, b', "step": ', scalar_text(step), b"}\n")))
 
     def add_scalars(
         self, scalar_dict: Mapping[str, object], step: int = 0, file_path: str | None = None
@@ -114,6 +116,8 @@ class LocalVisBackend:
             ValueError: `file_path` is no `.json` file of its own inside the run directory.
             WriteError: The disk is full or the folder can't be written.
         """
+        if not isinstance(scalar_dict, Mapping):
+            raise TypeError(f"add_scalars takes a mapping, not {type(scalar_dict).__name__}")
         texts = [
             orjson.dumps(value)
             if type(value) is float and PLAIN_FROM <= value < PLAIN_TO
@@ -121,7 +125,7 @@ class LocalVisBackend:
             for value in scalar_dict.values()
         ]
         if "step" not in scalar_dict:
-            texts.append(value_text(step))
+            texts.append(scalar_text(step))
         shape = tuple(scalar_dict)
         template = self._templates.get(shape) or self._template(shape)
         line = template % tuple(texts)
@@ -143,13 +147,13 @@ class LocalVisBackend:
             ValueError: A shape or range no picture has, or a name that leaves the folder.
             WriteError: The disk is full or the folder can't be written.
         """
-        path = self._images / f"{_inside(name)}_{int(step)}.png"
-        if not self._writes():
-            return
         from trainviz_cli.codecs.png import encode_png
         from trainviz_cli.imaging.pixels import to_rgb
 
-        replace_file(path, encode_png(to_rgb(image)))
+        path = self._images / f"{_inside(name)}_{operator.index(step)}.png"
+        pixels = to_rgb(image)
+        if self._writes():
+            replace_file(path, encode_png(pixels))
 
     def add_config(self, config: object) -> None:
         """Stores the configuration as Python literals, replacing an older one.
@@ -164,11 +168,11 @@ class LocalVisBackend:
             OSError: The file can't be read.
             WriteError: The disk is full or the folder can't be written.
         """
-        if not self._writes():
-            return
-        from trainviz_cli.writing.config import config_text
+        from trainviz_cli.writing.config import config_bytes
 
-        replace_file(self._config, config_text(config).encode())
+        content = config_bytes(config)
+        if self._writes():
+            replace_file(self._config, content)
 
     def close(self) -> None:
         """Waits until the disk has everything, and gives the descriptors back."""
@@ -177,9 +181,11 @@ class LocalVisBackend:
             *self._extra_files.values(),
         ]
         self._scalar_files, self._extra_files = {}, {}
-        for file in files:
-            file.sync()
-            file.close()
+        with ExitStack() as closing:
+            for file in files:
+                closing.callback(file.close)
+            for file in files:
+                file.sync()
 
     def __enter__(self) -> Self:
         return self
@@ -191,6 +197,10 @@ class LocalVisBackend:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __getstate__(self) -> dict[str, object]:
+        """A copy, or what is sent to another process, opens its own files."""
+        return self.__dict__ | {"_scalar_files": {}, "_extra_files": {}}
 
     def _writes(self) -> bool:
         return self._all_ranks or rank() == 0
@@ -215,9 +225,15 @@ class LocalVisBackend:
             raise ValueError(f"file_path {name!r} is the scalar file itself")
         if not self._writes():
             return
-        if name not in self._extra_files:
-            self._extra_files.setdefault(name, AppendFile(path))
-        self._extra_files[name].append(line)
+        file = self._extra_files.get(name)
+        if file is None:
+            opened = AppendFile(path)
+            file = self._extra_files.setdefault(name, opened)
+            if file is not opened:
+                opened.close()
+        file.append(line)
+        if self._fsync_every_s is not None:
+            file.sync_if_due(self._fsync_every_s, time.time())
 
     def _head(self, name: str) -> bytes:
         if not isinstance(name, str):
