@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainviz_cli.codecs.lines import refuse_pointer
 from trainviz_cli.errors import NotFoundError, UnreadableError
 from trainviz_cli.formats import all_formats, detect
 from trainviz_cli.formats._format import Place
@@ -131,6 +132,7 @@ def _locate(path: Path) -> list[FoundRun]:
         return found
     formats = ", ".join(format_.name for format_ in all_formats())
     if place.is_file:
+        refuse_pointer(path, place.head())
         raise UnreadableError(f"{path} is no training log", hint=f"formats tried: {formats}")
     if not place.files and not place.folders:
         raise NotFoundError(f"the folder {path} is empty")

@@ -127,7 +127,9 @@ def hidden(panel: Panel, x: Scale, y: Scale) -> list[str]:
         if y.log:
             below &= values > 0
             if count := int(((values <= 0) & np.isfinite(values)).sum()):
-                lines.append(f"{name}{count} of {len(values)} ≤ 0, not on a logarithmic axis")
+                lines.append(
+                    f"{name}{count} of {len(values)} not above 0, so not on a logarithmic axis"
+                )
         finite = np.isfinite(values)
         sides = ((above & finite, "above", np.argmax), (below & finite, "below", np.argmin))
         for off, word, extreme in sides:
@@ -170,8 +172,6 @@ def _limited(
     if log:
         low, high = _log_ends(low, high, limits, option)
     if low > high:
-        if limits.low is not None and limits.high is not None:
-            raise UsageError(f"--{option} {low:g}:{high:g} begins behind its end")
         low, high = (low, low) if limits.low is not None else (high, high)
     if low == high or (log and math.log10(high) - math.log10(low) < _CLOSEST_DECADES):
         pad = abs(low) * 0.5 or 0.5

@@ -79,14 +79,15 @@ def time_ticks(low: float, high: float, most: int) -> list[Tick]:
     if high - low < 2 or not 0 <= low <= high < _LONGEST_S:
         return number_ticks(low, high, most)
     step, values = _clock_values(lambda step: _local_times(low, high, step), high - low, most)
-    return [Tick(value, _clock(value, step, spans_days=high - low > _DAY)) for value in values]
+    return [Tick(value, _clock(value, step)) for value in values]
 
 
 def short(value: float) -> str:
     """A number in few characters: `0.0123`, `15k`, `1.2M`, `3e-7`, `nan`."""
     if not math.isfinite(value) or value == 0:
         return f"{value:g}"
-    value = float(f"{value:.4g}")
+    rounded = float(f"{value:.4g}")
+    value = rounded if math.isfinite(rounded) else value
     size = abs(value)
     if size < 1e-3 or size >= 1e15:
         return _scientific(value)
@@ -174,12 +175,12 @@ def _local_times(low: float, high: float, step: int) -> list[float]:
     return [at for at in midnights if low <= at <= high]
 
 
-def _clock(value: float, step: int, *, spans_days: bool) -> str:
-    """The local time, or the date at midnight where there are several days."""
+def _clock(value: float, step: int) -> str:
+    """The local time, or, at midnight, the date that begins."""
     local = datetime.fromtimestamp(value, UTC).astimezone()
     if step >= 90 * _DAY:
         return local.strftime("%Y-%m-%d")
-    if step >= _DAY or (spans_days and local.time() == time()):
+    if step >= _DAY or local.time() == time():
         return local.strftime("%m-%d")
     return local.strftime("%H:%M:%S" if step < _MINUTE else "%H:%M")
 

@@ -21,7 +21,7 @@ __all__ = ["run_trainviz", "trainviz"]
 )
 @click.pass_context
 def trainviz(context: click.Context) -> None:
-    r"""Training curves, in the terminal you are in.
+    """Training curves, in the terminal you are in.
 
     \b
       trainviz plot runs/exp1 --key mAP

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
+from trainviz_cli.render.term.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 _NARROWEST = 24
 _WIDEST = 2000
 _MOST_NOTES = 5
+_LONGEST_LINE = 1000
+# For terminals that show no more than ASCII; one character each, so that nothing moves.
+_TO_ASCII = str.maketrans({"…": "~", "σ": "s", "×": "x", "·": ".", "–": "-"})
 
 
 def say(message: str, *, prefix: str = "trainviz: ") -> None:
     """One line to stderr, with nothing in it that could steer a terminal."""
-    from trainviz_cli.render.term.text import printable
-
-    click.echo(f"{prefix}{printable(' '.join(message.split(chr(10))))}", err=True)
+    line = printable(" ".join(message.split("\n")))
+    if len(line) > _LONGEST_LINE:
+        line = f"{line[:_LONGEST_LINE]}..."
+    # Not by click.echo, which writes UTF-8 even where the locale has no such thing.
+    print(f"{prefix}{line}", file=sys.stderr, flush=True)  # noqa: T201 - the one place that does
 
 
 def note(message: str) -> None:
@@ -44,7 +49,7 @@ def note_diagnostics(run: Run) -> None:
     for damage in skipped[:_MOST_NOTES]:
         file = os.path.basename(damage.path)  # noqa: PTH119 - a name to show, not a path to open
         at = "" if damage.offset is None else f", first at byte {damage.offset}"
-        say(f"{damage.skipped} × {damage.message} ({file}{at})", prefix="  ")
+        say(f"{damage.message}: {damage.skipped} ({file}{at})", prefix="  ")
     if len(skipped) > _MOST_NOTES:
         say(f"and {len(skipped) - _MOST_NOTES} more kinds", prefix="  ")
 
@@ -64,7 +69,8 @@ class Console(NamedTuple):
     def width(self) -> int:
         """Columns: what `COLUMNS` says, else the terminal, else 80."""
         text = os.environ.get("COLUMNS", "")
-        columns = int(text) if text.isdecimal() and int(text) else _terminal_columns()
+        given = int(text) if text.isdecimal() and len(text) < 6 else 0
+        columns = given or _terminal_columns()
         return min(max(columns, _NARROWEST), _WIDEST)
 
     @property
@@ -88,17 +94,27 @@ class Console(NamedTuple):
         """The characters to draw with."""
         from trainviz_cli.render.term.chart import ASCII, Look
 
-        encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-        look = ASCII if self.ascii or not encoding.startswith("utf") else Look()
+        look = Look() if self._shows_unicode else ASCII
         return look._replace(monochrome=not self.depth)
+
+    @property
+    def _shows_unicode(self) -> bool:
+        return not self.ascii and _writes_unicode()
 
     def show(self, lines: Iterable[Line]) -> None:
         """Prints styled lines."""
         from trainviz_cli.render.term.style import to_text
 
         text = to_text(lines, self.depth)
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        if not self._shows_unicode:
+            encoding = "ascii" if self.ascii else sys.stdout.encoding or "ascii"
+            text = text.translate(_TO_ASCII).encode(encoding, "replace").decode(encoding)
+        sys.stdout.write(text)
+
+
+def _writes_unicode() -> bool:
+    """Whether stdout takes any character."""
+    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
 def _terminal_columns() -> int:
@@ -109,10 +125,16 @@ def _terminal_columns() -> int:
         return 80
 
 
+def print_path(path: str) -> None:
+    """A path as the result; what stdout can't encode is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    text = printable(path).encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(f"{text}\n")
+
+
 def print_json(document: Mapping[str, object]) -> None:
     """One JSON document; NumPy columns are lists, and what isn't finite is null."""
     import json
-    import re
 
     import orjson
 
@@ -121,9 +143,22 @@ def print_json(document: Mapping[str, object]) -> None:
         text = orjson.dumps(document, option=options).decode()
     except TypeError:  # a name that is no valid Unicode, which only escapes can carry
         text = json.dumps(_plain(document), allow_nan=False) + "\n"
-    # JSON needs no escape for these, but a terminal could take them for commands.
-    text = re.sub("[\x7f-\x9f\u2028\u2029]", lambda char: f"\\u{ord(char[0]):04x}", text)
+    if not text.isascii() or "\x7f" in text:
+        text = (
+            "".join(map(_escaped, text))
+            if _writes_unicode()
+            else json.dumps(json.loads(text)) + "\n"
+        )
     sys.stdout.write(text)
+
+
+def _escaped(char: str) -> str:
+    """JSON needs no escape for these, but a terminal could take them for commands."""
+    import json
+
+    if char.isprintable() or char == "\n":
+        return char
+    return json.dumps(char)[1:-1] if char != "\x7f" else "\\u007f"
 
 
 def _plain(value: object) -> object:

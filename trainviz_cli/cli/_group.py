@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import NoReturn
 
@@ -36,23 +37,52 @@ class CommandFolder(click.Group):
 
 def run(group: click.Group) -> NoReturn:
     """Runs the command line and ends the process; every error a user can cause is one line."""
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process
     try:
-        code = group.main(prog_name="trainviz", standalone_mode=False) or 0
-        sys.stdout.flush()
+        code = _invoke(group, sys.argv[1:])
     except TrainvizError as error:
         code = _show(error.message, error.hint, error.exit_code)
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "trainviz"
-        code = _show(error.format_message(), f"{where} --help", error.exit_code)
+        code = _show(error.format_message(), f"{_asked_command(group, error)} --help", 2)
     except click.ClickException as error:
         code = _show(error.format_message(), None, error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         code = _INTERRUPTED
     except BrokenPipeError:
-        # Who read the output has seen enough; nothing must fail when Python flushes it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+        code = _leave_output()  # who read it has seen enough
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        code = _show(f"can't write the output: {error.strerror}", None, 1)
+        _leave_output()
+    sys.exit(code)
+
+
+def _invoke(group: click.Group, arguments: list[str]) -> int:
+    # Not `group.main`, which would answer a closed pipe itself, with a code of its own.
+    try:
+        with group.make_context("trainviz", arguments) as context:
+            group.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        sys.stdout.flush()
+        return done.exit_code
+    return 0
+
+
+def _leave_output() -> int:
+    """Lets Python flush what is left at exit into nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _asked_command(group: click.Group, error: click.UsageError) -> str:
+    """The command that a wrong call was meant for."""
+    if error.ctx and error.ctx.command is not group:
+        return error.ctx.command_path
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    return f"trainviz {asked}" if asked in group.list_commands(click.Context(group)) else "trainviz"
 
 
 def _show(message: str, hint: str | None, code: int) -> int:

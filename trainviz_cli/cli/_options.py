@@ -132,12 +132,14 @@ def _to_limits(option: str, text: str | None) -> Limits:
 
     low, colon, high = (":" if text is None else text).partition(":")
     try:
-        ends = [float(end) if end.strip() else None for end in (low, high)]
-        if not colon or any(end is not None and end - end != 0 for end in ends):
+        limits = Limits(*(float(end) if end.strip() else None for end in (low, high)))
+        if not colon or any(end is not None and end - end != 0 for end in limits):
             raise ValueError  # noqa: TRY301 - the same answer as for no number
     except ValueError:
         raise UsageError(f"{option} takes A:B, not {text!r}", hint=f"{option} 0:1") from None
-    return Limits(*ends)
+    if limits.low is not None and limits.high is not None and limits.low >= limits.high:
+        raise UsageError(f"{option} {text} doesn't begin before its end", hint=f"{option} 0:1")
+    return limits
 
 
 def _decorated(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:

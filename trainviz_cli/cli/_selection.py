@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainviz_cli.cli._console import note, note_diagnostics
 from trainviz_cli.errors import NotFoundError, UnreadableError
-from trainviz_cli.model.keys import is_pattern, main_keys, match_keys
+from trainviz_cli.model.keys import brief, is_pattern, main_keys, match_keys
 from trainviz_cli.runs import locate_runs
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def choose_keys(runs: Sequence[Run], queries: Sequence[str]) -> list[str]:
     chosen = list(dict.fromkeys(key for query in queries for key in _match(query, every)))
     for key in chosen:
         if lacking := [run.name for run in runs if key not in run]:
-            note(f"{key} is not in {', '.join(lacking)}")
+            note(f"{brief(key)} is not in {', '.join(lacking)}")
     return chosen
 
 
@@ -73,8 +73,9 @@ def _match(query: str, keys: Sequence[str]) -> list[str]:
         return found
     if len(found) > 1:
         raise NotFoundError(
-            f"{query!r} fits {len(found)} keys equally well", hint=f"one of {', '.join(found[:12])}"
+            f"{query!r} fits {len(found)} keys equally well",
+            hint=f"one of {', '.join(brief(key) for key in found[:12])}",
         )
     if found[0] != query:
-        note(f"{query} is taken as {found[0]}")
+        note(f"{query} is taken as {brief(found[0])}")
     return found

@@ -138,11 +138,20 @@ class LineReader:
         return data[rest:]
 
     def _open_first(self, block: Block) -> Block:
-        if block.data.startswith(_LFS_MAGIC):
-            raise UnreadableError(
-                f"{self.path} is a git-LFS pointer, not the file itself", hint="git lfs pull"
-            )
+        refuse_pointer(self.path, block.data)
         # A byte order mark is blanked, so that offsets stay true.
         if block.data.startswith(BOM):
             return Block(0, b"   " + block.data[3:])
         return block
+
+
+def refuse_pointer(path: Path, head: bytes) -> None:
+    """Lets a file pass unless it is what git-LFS leaves in place of one.
+
+    Raises:
+        UnreadableError: It is.
+    """
+    if head.startswith(_LFS_MAGIC):
+        raise UnreadableError(
+            f"{path} is a git-LFS pointer, not the file itself", hint="git lfs pull"
+        )

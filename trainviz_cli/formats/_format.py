@@ -47,9 +47,7 @@ class Place:
             with os.scandir(path) as entries:
                 kinds = [(entry.name, _is_folder(entry)) for entry in entries]
         except NotADirectoryError:
-            if not path.exists():
-                raise NotFoundError(f"no such file or folder: {path}") from None
-            return cls(path, is_file=True)
+            return cls._file(path)
         except (FileNotFoundError, ValueError):  # ValueError: NUL in a name
             raise NotFoundError(f"no such file or folder: {path}") from None
         except OSError as error:
@@ -59,6 +57,16 @@ class Place:
             frozenset(name for name, is_folder in kinds if not is_folder),
             frozenset(name for name, is_folder in kinds if is_folder),
         )
+
+    @classmethod
+    def _file(cls, path: Path) -> Self:
+        try:
+            path.open("rb").close()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError(f"no such file or folder: {path}") from None
+        except OSError as error:
+            raise UnreadableError(f"can't read {path}: {error.strerror}") from None
+        return cls(path, is_file=True)
 
     def head(self, name: str = "") -> bytes:
         """The first 16 KiB of the file, or of a file in the folder; empty if it can't be read."""

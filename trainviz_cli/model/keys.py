@@ -36,7 +36,7 @@ def match_keys(query: str, keys: Sequence[str]) -> list[str]:
     """
     found = _exact(query, keys) or _by_pattern(query, keys) or _by_rank(query, keys)
     if not found:
-        raise NotFoundError(f"no key matches {query!r}", hint=nearest(query, keys))
+        raise NotFoundError(f"no key matches {brief(query)!r}", hint=nearest(query, keys))
     return found
 
 
@@ -60,6 +60,11 @@ def words(key: str) -> list[str]:
     return [word for word in re.split(r"[/_.\-\s]+", key.lower()) if word]
 
 
+def brief(key: str) -> str:
+    """The key, shortened in the middle where it is too long for a message."""
+    return key if len(key) <= 80 else f"{key[:50]}…{key[-29:]}"
+
+
 def is_pattern(query: str) -> bool:
     """Whether a query is a glob or a `re:` pattern, and so may mean several keys."""
     return query.startswith("re:") or any(sign in query for sign in "*?[")
@@ -72,10 +77,10 @@ def nearest(query: str, keys: Iterable[str]) -> str:
     by_lower = {key.lower(): key for key in keys}
     close = difflib.get_close_matches(query.lower(), by_lower, n=3, cutoff=0.4)
     if close:
-        return f"nearest: {', '.join(by_lower[name] for name in close)}"
+        return f"nearest: {', '.join(brief(by_lower[name]) for name in close)}"
     if not by_lower:
         return "it has no keys at all"
-    some = list(by_lower.values())[:8]
+    some = [brief(key) for key in list(by_lower.values())[:8]]
     more = len(by_lower) - len(some)
     return f"its keys: {', '.join(some)}" + (f" and {more} more" if more else "")
 

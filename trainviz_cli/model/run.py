@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from trainviz_cli.errors import NotFoundError
-from trainviz_cli.model.keys import match_keys, nearest
+from trainviz_cli.model.keys import brief, match_keys, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -91,7 +91,6 @@ class Run:
         """
         keys = match_keys(name, list(self.series))
         if len(keys) > 1:
-            raise NotFoundError(
-                f"{name!r} fits {len(keys)} keys of {self.name}", hint=", ".join(keys)
-            )
+            some = ", ".join(brief(key) for key in keys[:12])
+            raise NotFoundError(f"{name!r} fits {len(keys)} keys of {self.name}", hint=some)
         return self.series[keys[0]]

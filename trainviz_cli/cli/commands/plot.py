@@ -43,13 +43,14 @@ def command(
     strict: bool,
     console: Console,
 ) -> None:
-    r"""Curves of one or more runs, in the terminal.
+    """Curves of one or more runs, in the terminal.
 
     \b
       trainviz plot runs/exp1 --key mAP
       trainviz plot runs/* -k loss --smooth ema:0.9 -o loss.png
     """
     from trainviz_cli.analysis.panels import build_panels
+    from trainviz_cli.cli._console import print_path
     from trainviz_cli.cli._options import to_drawing
     from trainviz_cli.cli._selection import choose_keys, read_runs
 
@@ -61,7 +62,7 @@ def command(
     if as_json:
         _print_series(panels)
     elif output:
-        click.echo(output)
+        print_path(output)
     elif not show:
         _draw_in_terminal(panels, width, height, console)
 

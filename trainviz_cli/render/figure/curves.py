@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from trainviz_cli.analysis.scales import hidden, x_scale, y_scale
-from trainviz_cli.errors import UsageError
+from trainviz_cli.errors import UsageError, WriteError
 from trainviz_cli.render.figure.legends import add_key, read_key, remarks
 from trainviz_cli.render.figure.lettering import DARK, LONGEST, PALE, families, legible, lettering
 from trainviz_cli.render.figure.lines import Chart, draw_curves
@@ -96,7 +96,10 @@ def save(figure: Figure, path: Path) -> None:
         # A picture too small for its labels is still drawn, with labels that overlap.
         warnings.filterwarnings("ignore", message="constrained_layout not applied")
         figure.savefig(content, format=suffix[1:], dpi=_DPI, metadata=_METADATA[suffix])
-    replace_file(path, content.getvalue())
+    try:
+        replace_file(path, content.getvalue())
+    except WriteError as error:
+        raise UsageError(error.message, hint="name another file") from error
 
 
 def _legible(panel: Panel, width_px: int) -> Panel:

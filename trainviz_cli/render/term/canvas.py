@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Dots = npt.NDArray[np.bool_]
 
 # Lines are taken so many at a time: each may cross every column.
-_CHUNK = 1 << 14
+_MOST_CROSSINGS = 1 << 19
 
 
 class DotGlyphs(NamedTuple):
@@ -60,8 +60,9 @@ def draw_line(x: FloatArray, y: FloatArray, width: int, height: int) -> Dots:
     known = np.isfinite(columns) & np.isfinite(rows)
     joined = known[1:] & known[:-1]
     counts = np.zeros(width * (height + 1), np.int64)
-    for start in range(0, len(joined), _CHUNK):
-        chunk = np.flatnonzero(joined[start : start + _CHUNK]) + start
+    at_once = _MOST_CROSSINGS // width + 1
+    for start in range(0, len(joined), at_once):
+        chunk = np.flatnonzero(joined[start : start + at_once]) + start
         _add_lines(counts, columns, rows, chunk, width, height)
     dots = (np.cumsum(counts.reshape(width, height + 1), axis=1) > 0)[:, :height].T
     alone = known.copy()
@@ -120,7 +121,8 @@ def _crossings(
     left = np.maximum(column, x0)
     right = np.minimum(column + 1, x1[line])
     at_left = y0 + (left - x0) * slope
-    at_right = np.where(run[line] > 0, y0 + (right - x0) * slope, y1[line])
+    # Exactly, where the line ends: rounding must not take a sample's own dot.
+    at_right = np.where(x1[line] <= column + 1, y1[line], y0 + (right - x0) * slope)
     return column, np.minimum(at_left, at_right), np.maximum(at_left, at_right)
 
 

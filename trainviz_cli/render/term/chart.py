@@ -45,14 +45,14 @@ class Look(NamedTuple):
     marks: str = "●▲■◆○△□◇"
     frame: tuple[str, str, str, str, str] = ("│", "┤", "└", "─", "┬")
     nan: str = "×"
-    up: str = "▲"
-    down: str = "▼"
+    up: str = "⇑"
+    down: str = "⇓"
     above: str = "↑"
     below: str = "↓"
     monochrome: bool = False
 
 
-ASCII = Look(ASCII_DOTS, "ox#%@&$*", ("|", "+", "`", "-", "+"), "x", "^", "v", "^", "v")
+ASCII = Look(ASCII_DOTS, "o#%@&$*=", ("|", "+", "`", "-", "+"), "x", "A", "V", "^", "v")
 
 
 def draw_panel(panel: Panel, width: int, height: int, look: Look) -> list[Line]:
@@ -149,7 +149,7 @@ class _Plot:
         across = self.x.positions(curve.view.x[here])
         seen = across[(across >= 0) & (across <= 1)]
         touched = np.zeros(self.width, bool)
-        touched[column_of(seen, self.width)] = True
+        touched[cell_of(seen, self.width, self.look.dots.columns)] = True
         return np.flatnonzero(touched).tolist()
 
     def lines(self) -> list[list[Span]]:
@@ -173,15 +173,17 @@ class _Plot:
         ]
 
 
-def column_of(places: FloatArray, width: int) -> npt.NDArray[np.int64]:
-    """The column, of `width`, that a place from 0 to 1 falls into."""
-    return np.floor(np.clip(places, 0, 1) * (width - 1) + 0.5).astype(np.int64)
+def cell_of(places: FloatArray, cells_long: int, dots: int) -> npt.NDArray[np.int64]:
+    """The cell, of so many, whose dots a place from 0 to 1 falls on."""
+    dot = np.floor(np.clip(places, 0, 1) * (cells_long * dots - 1) + 0.5)
+    return dot.astype(np.int64) // dots
 
 
 def _with_y_axis(
     rows: Sequence[Line], ticks: Sequence[Tick], y: Scale, margin: int, look: Look
 ) -> list[Line]:
-    places = column_of(1 - y.positions(np.array([tick.value for tick in ticks])), len(rows))
+    heights = y.positions(np.array([tick.value for tick in ticks]))
+    places = cell_of(1 - heights, len(rows), look.dots.rows)
     labels = dict(zip(places.tolist(), (tick.label for tick in ticks), strict=True))
     vertical, tick_mark = look.frame[:2]
     return [
@@ -196,8 +198,8 @@ def _with_y_axis(
 
 def _x_places(plot: _Plot) -> tuple[list[Tick], list[int]]:
     ticks = plot.x.ticks(max(2, plot.width // 10))
-    places = column_of(plot.x.positions(np.array([tick.value for tick in ticks])), plot.width)
-    return ticks, places.tolist()
+    across = plot.x.positions(np.array([tick.value for tick in ticks]))
+    return ticks, cell_of(across, plot.width, plot.look.dots.columns).tolist()
 
 
 def _x_axis(plot: _Plot, margin: int, look: Look) -> Line:
@@ -219,13 +221,23 @@ def _x_labels(plot: _Plot, margin: int, name: str) -> Line:
     """Labels under their ticks as far as there is room, and the axis's name at the end."""
     room = margin + 1 + plot.width
     name = fit(name, room // 2)
-    end = room - cells(name) - 1
-    text = ""
+    text, count = _labels_before(room - cells(name) - 1, plot, margin)
+    if count < 2:  # two numbers say more than the name
+        longer, more = _labels_before(room + 1, plot, margin)
+        if more >= 2:
+            return [Span(longer, DIM)]
+    return [Span(text.ljust(room - cells(name)), DIM), Span(name, DIM)]
+
+
+def _labels_before(end: int, plot: _Plot, margin: int) -> tuple[str, int]:
+    """The labels that fit before a column, none touching another, and how many they are."""
+    text, count = "", 0
     for tick, column in zip(*_x_places(plot), strict=True):
         start = max(margin + 1 + column - len(tick.label) // 2, 0)
         if start >= len(text) + bool(text) and start + len(tick.label) < end:
             text = text.ljust(start) + tick.label
-    return [Span(text.ljust(end + 1), DIM), Span(name, DIM)]
+            count += 1
+    return text, count
 
 
 def _axis_name(panel: Panel, x: Scale) -> str:
