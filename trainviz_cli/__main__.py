@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 
 def main() -> None:
@@ -13,9 +14,12 @@ def main() -> None:
     # a thread per core at import.
     gc.disable()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from trainviz_cli.cli import run_trainviz
+    try:
+        from trainviz_cli.cli import run_trainviz
 
-    run_trainviz()
+        run_trainviz()
+    except KeyboardInterrupt:  # while something is still being imported
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -230,28 +229,43 @@ def test_interrupt_ends_with_130(trainviz: Any, run: Path, monkeypatch: pytest.M
     assert (ran.code, ran.out, ran.err.strip()) == (130, "", "")
 
 
-def writing_end(fifo: Path) -> int | None:
-    """The end of a pipe to write to, once another process waits at its other end."""
-    try:
-        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return None
+WAITING = """
+import sys, time
+import trainviz_cli.runs
+from trainviz_cli.__main__ import main
+
+def locate_runs(arguments):
+    print("waiting", flush=True)
+    time.sleep(60)
+
+trainviz_cli.runs.locate_runs = locate_runs
+sys.argv = ["trainviz", "plot", "run"]
+main()
+"""
 
 
-def test_interrupt_of_the_process(spawn: Any, tmp_path: Path) -> None:
-    """A signal to a process that waits for its log ends it the same way."""
-    fifo = tmp_path / "scalars.json"
-    os.mkfifo(fifo)
-    child = spawn("plot", fifo, env={"PYTHONWARNINGS": ""})
-    while (end := writing_end(fifo)) is None:
-        assert child.poll() is None
-        time.sleep(0.005)
+def test_interrupt_of_the_process() -> None:
+    """A signal to a process at work ends it the same way."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"waiting\n"
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)
-    os.close(end)
     assert (child.returncode, out, err.strip()) == (130, b"", b"")
+
+
+def test_pipes_are_not_waited_for(trainviz: Any, tmp_path: Path) -> None:
+    """A pipe in place of a log, of its side file or of a folder's only file hangs nothing."""
+    (tmp_path / "run").mkdir()
+    os.mkfifo(tmp_path / "run" / "scalars.json")
+    assert trainviz("plot", tmp_path / "run" / "scalars.json").code == 4
+    assert trainviz("plot", tmp_path).code == 3
+    (tmp_path / "run" / "scalars.json").unlink()
+    (tmp_path / "run" / "scalars.json").write_text('{"loss": 1, "step": 1}\n', encoding="utf-8")
+    os.mkfifo(tmp_path / "run" / "scalars.times")
+    assert trainviz("plot", tmp_path).code == 0
 
 
 @pytest.mark.parametrize("arguments", [["plot", "--json"], ["plot"], ["formats"], ["--help"]])

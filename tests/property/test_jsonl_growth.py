@@ -263,9 +263,9 @@ def test_both_paths_agree(folder: Path, data: bytes) -> None:
         return
     notes: list[object] = []
     reader = JsonLines(folder / "unused", axis="step")
-    found, _, ends = reader._parse_one_by_one(Block(0, data), notes)  # type: ignore[arg-type]
+    found, _, _, ends = reader._parse_one_by_one(Block(0, data), notes)  # type: ignore[arg-type]
     assert not notes
-    assert ends.tolist() == together[2].tolist()
+    assert ends.tolist() == together[3].tolist()
     path = folder / "log"
     fast = polled(path, [data])
     with pytest.MonkeyPatch.context() as patch:

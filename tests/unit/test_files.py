@@ -102,6 +102,28 @@ def test_a_torn_end(tmp_path: Path, torn: bytes) -> None:
     assert (tmp_path / "log").read_bytes() == torn + b"\n" + RECORD * 2
 
 
+@pytest.mark.parametrize("older", [b"torn", RECORD])
+def test_a_file_emptied_while_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: bytes
+) -> None:
+    """A file that another writer empties between two looks at it can be opened and written."""
+    path = tmp_path / "log"
+    path.write_bytes(older)
+    fstat = os.fstat
+
+    def look_and_empty(descriptor: int) -> os.stat_result:
+        status = fstat(descriptor)
+        os.truncate(path, 0)
+        return status
+
+    monkeypatch.setattr(os, "fstat", look_and_empty)
+    file = AppendFile(path)
+    monkeypatch.undo()
+    file.append(RECORD)
+    file.close()
+    assert path.read_bytes().splitlines()[-1] + b"\n" == RECORD
+
+
 @pytest.mark.parametrize("size", [1, 5, 8])
 def test_a_write_in_two_parts(log: AppendFile, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """A record that the system takes in parts is finished, and the next one follows it plainly."""
@@ -134,6 +156,44 @@ def test_half_a_record_twice(log: AppendFile, monkeypatch: pytest.MonkeyPatch) -
     log.append(RECORD)
     lines = log.path.read_bytes().split(b"\n")
     assert lines == [RECORD[:4], RECORD[:3], RECORD[:-1], b""]
+
+
+def test_a_torn_file_is_emptied(log: AppendFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After half a record, a file that someone emptied takes the next record plainly."""
+    partial_write(monkeypatch, 4)
+    with pytest.raises(WriteError):
+        log.append(RECORD)
+    monkeypatch.undo()
+    os.truncate(log.path, 0)
+    log.append(RECORD)
+    assert log.path.read_bytes().strip(b"\n") + b"\n" == RECORD
+
+
+def test_another_writer_ends_the_torn_line(
+    log: AppendFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After half a record that another writer has moved on from, there is no empty line."""
+    partial_write(monkeypatch, 4)
+    with pytest.raises(WriteError):
+        log.append(RECORD)
+    monkeypatch.undo()
+    other = AppendFile(log.path)
+    other.append(RECORD)
+    other.close()
+    log.append(RECORD)
+    assert log.path.read_bytes() == RECORD[:4] + b"\n" + RECORD * 2
+
+
+def test_closing_twice(log: AppendFile) -> None:
+    """A second close does not close what was opened under the same number since."""
+    number = log.descriptor
+    log.close()
+    reader, writer = os.pipe()
+    os.dup2(reader, number)
+    log.close()
+    os.fstat(number)
+    for descriptor in {reader, writer, number}:
+        os.close(descriptor)
 
 
 def test_nothing_of_a_record(log: AppendFile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import numpy as np
 
-from trainviz_cli.errors import NotFoundError
+from trainviz_cli.errors import NotFoundError, UsageError
 from trainviz_cli.model.series import Axis
 
 if TYPE_CHECKING:
@@ -23,6 +23,24 @@ class Limits(NamedTuple):
 
     low: float | None = None
     high: float | None = None
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> Limits:
+        """`A:B` as on the command line; either may be left out.
+
+        Raises:
+            UsageError: It is no such thing, or begins behind its end.
+        """
+        low, colon, high = text.partition(":")
+        try:
+            limits = cls(*(float(end) if end.strip() else None for end in (low, high)))
+            if not colon or any(end is not None and end - end != 0 for end in limits):
+                raise ValueError  # noqa: TRY301 - the same answer as for no number
+        except ValueError:
+            raise UsageError(f"{option} takes A:B, not {text!r}", hint=f"{option} 0:1") from None
+        if limits.low is not None and limits.high is not None and limits.low >= limits.high:
+            raise UsageError(f"{option} {text} doesn't begin before its end", hint=f"{option} 0:1")
+        return limits
 
 
 class Drawing(NamedTuple):

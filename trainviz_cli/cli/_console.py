@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -134,8 +136,6 @@ def print_path(path: str) -> None:
 
 def print_json(document: Mapping[str, object]) -> None:
     """One JSON document; NumPy columns are lists, and what isn't finite is null."""
-    import json
-
     import orjson
 
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
@@ -144,21 +144,16 @@ def print_json(document: Mapping[str, object]) -> None:
     except TypeError:  # a name that is no valid Unicode, which only escapes can carry
         text = json.dumps(_plain(document), allow_nan=False) + "\n"
     if not text.isascii() or "\x7f" in text:
-        text = (
-            "".join(map(_escaped, text))
-            if _writes_unicode()
-            else json.dumps(json.loads(text)) + "\n"
-        )
+        text = re.sub(r"[^ -~\n]", _escaped, text)
     sys.stdout.write(text)
 
 
-def _escaped(char: str) -> str:
-    """JSON needs no escape for these, but a terminal could take them for commands."""
-    import json
-
-    if char.isprintable() or char == "\n":
+def _escaped(found: re.Match[str]) -> str:
+    """What JSON needs no escape for, but a terminal could take for a command or can't show."""
+    char = found[0]
+    if char.isprintable() and _writes_unicode():
         return char
-    return json.dumps(char)[1:-1] if char != "\x7f" else "\\u007f"
+    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
 
 
 def _plain(value: object) -> object:

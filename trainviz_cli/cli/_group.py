@@ -16,6 +16,7 @@ from trainviz_cli.cli._console import say
 from trainviz_cli.errors import TrainvizError
 
 _INTERRUPTED = 130
+_UNUSABLE_OUTPUT = 2
 
 
 class CommandFolder(click.Group):
@@ -54,7 +55,7 @@ def run(group: click.Group) -> NoReturn:
     except OSError as error:
         if error.filename is not None:
             raise
-        code = _show(f"can't write the output: {error.strerror}", None, 1)
+        code = _show(f"can't write the output: {error.strerror}", None, _UNUSABLE_OUTPUT)
         _leave_output()
     sys.exit(code)
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainviz_cli.cli._console import Console
-from trainviz_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainviz_cli.analysis.panels import Drawing, Limits
+    from trainviz_cli.analysis.panels import Drawing
     from trainviz_cli.analysis.smoothing import Smoothing
 
     Command = Callable[..., None]
@@ -107,14 +106,14 @@ def to_drawing(given: dict[str, Any]) -> Drawing:
     Raises:
         UsageError: One of them makes no sense.
     """
-    from trainviz_cli.analysis.panels import Drawing
+    from trainviz_cli.analysis.panels import Drawing, Limits
 
     return Drawing(
         **given
         | {
             "smooth": _to_smoothing(given["smooth"]),
-            "xlim": _to_limits("--xlim", given["xlim"]),
-            "ylim": _to_limits("--ylim", given["ylim"]),
+            "xlim": Limits.parse(given["xlim"] or ":", "--xlim"),
+            "ylim": Limits.parse(given["ylim"] or ":", "--ylim"),
         }
     )
 
@@ -125,21 +124,6 @@ def _to_smoothing(text: str | None) -> Smoothing | None:
     from trainviz_cli.analysis.smoothing import Smoothing
 
     return Smoothing.parse(text)
-
-
-def _to_limits(option: str, text: str | None) -> Limits:
-    from trainviz_cli.analysis.panels import Limits
-
-    low, colon, high = (":" if text is None else text).partition(":")
-    try:
-        limits = Limits(*(float(end) if end.strip() else None for end in (low, high)))
-        if not colon or any(end is not None and end - end != 0 for end in limits):
-            raise ValueError  # noqa: TRY301 - the same answer as for no number
-    except ValueError:
-        raise UsageError(f"{option} takes A:B, not {text!r}", hint=f"{option} 0:1") from None
-    if limits.low is not None and limits.high is not None and limits.low >= limits.high:
-        raise UsageError(f"{option} {text} doesn't begin before its end", hint=f"{option} 0:1")
-    return limits
 
 
 def _decorated(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from trainviz_cli.errors import UnreadableError
@@ -66,7 +67,7 @@ class LineReader:
             UnreadableError: The file is a git-LFS pointer, or can't be opened.
         """
         try:
-            with self.path.open("rb", buffering=0) as file:
+            with open(self.path, "rb", buffering=0, opener=_open_at_once) as file:
                 self._rewind_if_new(file)
                 while block := self._read(file):
                     yield block
@@ -78,6 +79,8 @@ class LineReader:
 
     def _rewind_if_new(self, file: BinaryIO) -> None:
         status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableError(f"{self.path} is no regular file", hint="name a log file")
         identity = (status.st_dev, status.st_ino)
         if self._identity not in {None, identity} or not self._continues(file):
             self.offset = 0
@@ -143,6 +146,11 @@ class LineReader:
         if block.data.startswith(BOM):
             return Block(0, b"   " + block.data[3:])
         return block
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A descriptor, without waiting for whoever might write to a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def refuse_pointer(path: Path, head: bytes) -> None:

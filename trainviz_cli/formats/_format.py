@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
@@ -54,13 +55,15 @@ class Place:
             raise UnreadableError(f"can't read {path}: {error.strerror}") from None
         return cls(
             path,
-            frozenset(name for name, is_folder in kinds if not is_folder),
+            frozenset(name for name, is_folder in kinds if is_folder is False),
             frozenset(name for name, is_folder in kinds if is_folder),
         )
 
     @classmethod
     def _file(cls, path: Path) -> Self:
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+                raise UnreadableError(f"{path} is no regular file", hint="name a log file")
             path.open("rb").close()
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError(f"no such file or folder: {path}") from None
@@ -77,11 +80,14 @@ class Place:
             return b""
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool | None:
+    """Whether it is a folder; None for what is neither that nor a file, such as a pipe."""
     try:
-        return entry.is_dir()
+        if entry.is_dir():
+            return True
+        return False if entry.is_file() else None
     except OSError:  # a link to itself, or into a locked folder
-        return False
+        return None
 
 
 class Reader(Protocol):

@@ -47,8 +47,8 @@ def main_keys(keys: Iterable[str]) -> list[str]:
     where there are metrics.
     """
     shown = [key for key in keys if not _is_bookkeeping(key)]
-    losses = sorted((key for key in shown if _is_loss(key)), key=_loss_rank)
-    metrics = [key for key in shown if not _is_loss(key) and _is_metric(key)]
+    losses = sorted((key for key in shown if is_loss(key)), key=_loss_rank)
+    metrics = [key for key in shown if not is_loss(key) and _is_metric(key)]
     taken = {*losses, *metrics}
     rest = [key for key in shown if key not in taken]
     room = MOST_MAIN_KEYS - min(len(metrics), MOST_MAIN_KEYS - _MOST_LOSSES_BESIDE_METRICS)
@@ -134,10 +134,11 @@ def _is_metric(key: str) -> bool:
 def _is_bookkeeping(key: str) -> bool:
     """Whether it counts or times: `data_time`, but not `train_loss_step`."""
     last = key.rpartition("/")[2]
-    return not _NEVER_MAIN.isdisjoint(words(last)) and not _is_loss(last) and not _is_metric(last)
+    return not _NEVER_MAIN.isdisjoint(words(last)) and not is_loss(last) and not _is_metric(last)
 
 
-def _is_loss(key: str) -> bool:
+def is_loss(key: str) -> bool:
+    """Whether less of it is better, by its name: `val/loss`, `loss_cls`, `nll`."""
     return any(word.endswith(("loss", "losses")) or word == "nll" for word in words(key))
 
 

@@ -36,8 +36,9 @@ class AppendFile:
             self._torn = self.size_at_open > 0 and not self._ends_a_line()
 
     def _ends_a_line(self) -> bool:
-        os.lseek(self.descriptor, -1, os.SEEK_END)
-        return os.read(self.descriptor, 1) == b"\n"
+        size = os.lseek(self.descriptor, 0, os.SEEK_END)
+        os.lseek(self.descriptor, max(size - 1, 0), os.SEEK_SET)
+        return os.read(self.descriptor, 1) in {b"\n", b""}
 
     def append(self, record: bytes) -> None:
         """Writes one record, which must end with a newline.

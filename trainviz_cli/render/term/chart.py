@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from trainviz_cli.analysis.scales import hidden, x_scale, y_scale
 from trainviz_cli.render.term.canvas import ASCII_DOTS, BRAILLE, DotGlyphs, draw_line, patterns
-from trainviz_cli.render.term.legend import legend
+from trainviz_cli.render.term.legend import legend, mark_of
 from trainviz_cli.render.term.style import BOLD, DIM, PLAIN, Line, Span, Style
 from trainviz_cli.render.term.text import cells, fit
 
@@ -65,7 +65,7 @@ def draw_panel(panel: Panel, width: int, height: int, look: Look) -> list[Line]:
     margin = min(max((cells(tick.label) for tick in y_ticks), default=1), _WIDEST_LABEL)
     plot = _Plot(x, y, width - margin - 1, rows, look)
     for index, curve in enumerate(panel.curves):
-        plot.add(curve, look.marks[index % len(look.marks)] if len(panel.curves) > 1 else None)
+        plot.add(curve, mark_of(index, look.marks) if len(panel.curves) > 1 else None)
     return [
         [Span(fit(panel.title, width), BOLD)],
         *_with_y_axis(plot.lines(), y_ticks, y, margin, look),
@@ -244,6 +244,9 @@ def _axis_name(panel: Panel, x: Scale) -> str:
     if panel.axis != "time":
         return panel.axis
     try:
-        return f"time, {datetime.fromtimestamp(x.low, UTC).astimezone():%Y-%m-%d}"
+        first, last = (datetime.fromtimestamp(end, UTC).astimezone() for end in (x.low, x.high))
     except (OverflowError, OSError, ValueError):  # no date of any calendar
         return "time"
+    if first.date() == last.date():
+        return f"time, {first:%Y-%m-%d}"
+    return f"{first:%Y-%m-%d} to {last:%m-%d}"

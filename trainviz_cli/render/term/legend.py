@@ -8,26 +8,31 @@ import numpy as np
 
 from trainviz_cli.analysis.panels import nonfinite_steps
 from trainviz_cli.analysis.ticks import plain, short
+from trainviz_cli.model.keys import is_loss
 from trainviz_cli.render.term.style import DIM, Line, Span, Style
 from trainviz_cli.render.term.text import cells, fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from trainviz_cli.analysis.panels import Panel
-    from trainviz_cli.model.series import View
+    from trainviz_cli.analysis.panels import Curve, Panel
 
 _MOST_ENTRIES = 30
 _OVERLAPS = {"last": "the later one shows", "first": "the first one shows", "all": "all show"}
+
+
+def mark_of(index: int, marks: str) -> str:
+    """The mark of the n-th curve; a second round doesn't repeat the pairs of mark and colour."""
+    return marks[(index + index // len(marks)) % len(marks)]
 
 
 def legend(panel: Panel, width: int, marks: str) -> list[Line]:
     """One line a curve, then what holds for all."""
     shown = panel.curves[:_MOST_ENTRIES]
     names = _aligned([fit(curve.label, width // 2) for curve in shown])
-    facts = _columns([list(figures(curve.view)) for curve in shown])
+    facts = _columns([list(figures(curve)) for curve in shown])
     lines: list[Line] = [
-        _entry(f"{marks[i % len(marks)]} {name}", Style(curve.color), said, width)
+        _entry(f"{mark_of(i, marks)} {name}", Style(curve.color), said, width)
         for i, (curve, name, said) in enumerate(zip(shown, names, facts, strict=True))
     ]
     if rest := len(panel.curves) - len(shown):
@@ -63,19 +68,23 @@ def _entry(head: str, style: Style, said: Sequence[str], width: int) -> Line:
     return line
 
 
-def figures(view: View) -> Iterator[str]:
+def figures(curve: Curve) -> Iterator[str]:
     """What there is to say about a curve, the most telling first."""
-    bad = nonfinite_steps(view)
-    known = np.isfinite(view.y)
+    view = curve.view
+    at = "at" if view.axis == "step" else "at step"
     if len(view):
-        yield f"last {short(float(view.y[-1]))}"
-    if bad:
-        yield f"{len(bad)} not finite, first at {plain(bad[0])}"
-    if known.any():
-        values, steps = view.y[known], view.steps[known]
-        low, high = int(values.argmin()), int(values.argmax())
-        yield f"min {short(float(values[low]))} at {plain(steps[low])}"
-        yield f"max {short(float(values[high]))} at {plain(steps[high])}"
+        smooth = "" if curve.smooth is None else f", smoothed {short(float(curve.smooth[-1]))}"
+        yield f"last {short(float(view.y[-1]))}{smooth}"
+    if bad := nonfinite_steps(view):
+        yield f"{len(bad)} not finite, first {at} {plain(bad[0])}"
+    known = np.isfinite(view.y)
+    if not known.any():
+        return
+    values, steps = view.y[known], view.steps[known]
+    low, high = int(values.argmin()), int(values.argmax())
+    least = f"min {short(float(values[low]))} {at} {plain(steps[low])}"
+    most = f"max {short(float(values[high]))} {at} {plain(steps[high])}"
+    yield from (least, most) if is_loss(curve.key) else (most, least)
 
 
 def preparation(panel: Panel) -> Iterator[str]:
