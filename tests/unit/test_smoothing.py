@@ -227,3 +227,11 @@ def test_amount_out_of_the_range_of_its_kind(text: str) -> None:
     """A weight is below 1, a window a whole number, and what costs time is bounded."""
     with pytest.raises(UsageError):
         Smoothing.parse(text)
+
+
+def test_a_mean_over_a_long_window() -> None:
+    """Windows too long to add up one by one give the same means, by a running sum."""
+    values = np.cos(np.arange(3000) / 7) + 1e6
+    smooth = Smoothing.parse("mean:1500").apply(values)
+    expected = [values[max(0, i - 1499) : i + 1].mean() for i in range(len(values))]
+    np.testing.assert_allclose(smooth, expected, rtol=1e-13)
