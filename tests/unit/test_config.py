@@ -224,7 +224,7 @@ def test_files_that_are_no_config(tmp_path: Path, name: str, content: bytes) -> 
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff"])
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000], ids=lambda text: text[:2])
 def test_an_unparsable_file_is_named(tmp_path: Path, content: bytes) -> None:
     """The error about a file that can't be parsed says which file it is."""
     (tmp_path / "c.json").write_bytes(content)

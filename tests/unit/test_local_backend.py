@@ -335,6 +335,7 @@ REFUSED = {
     "deep key": lambda vis: vis.add_scalars({"a": {(1, 2): 1}}),
     "sparse tensor": lambda vis: vis.add_scalars({"a": torch.eye(2).to_sparse()}),
     "step among the scalars": lambda vis: vis.add_scalars({"a": 1, "step": object()}),
+    "step of the scalars that is an array": lambda vis: vis.add_scalars({"a": 1}, np.arange(2)),
     "step of the scalars": lambda vis: vis.add_scalars({"a": 1}, object()),
     "circle": lambda vis: vis.add_scalars(circle()),
     "no mapping": lambda vis: vis.add_scalars([("a", 1)]),
@@ -597,13 +598,14 @@ def test_a_copy_opens_its_own_files(
 ) -> None:
     """Closing a copied backend does not close the files under the original."""
     vis = LocalVisBackend(tmp_path)
-    vis.add_scalar("a", 1)
+    vis.add_scalars({"a": 1}, file_path="extra.json")
     other = copied(vis)
-    other.add_scalar("a", 2)
+    other.add_scalars({"a": 2}, file_path="extra.json")
     other.close()
-    vis.add_scalar("a", 3)
+    vis.add_scalars({"a": 3}, file_path="extra.json")
     vis.close()
     assert open_run(tmp_path)["a"].values.tolist() == [1, 2, 3]
+    assert (tmp_path / "extra.json").read_text().count("\n") == 3
 
 
 def test_a_backend_sent_to_another_process(vis: LocalVisBackend, log: Path) -> None:

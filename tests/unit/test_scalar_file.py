@@ -199,14 +199,15 @@ def test_a_stale_side_file(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_a_log_that_goes_on(tmp_path: Path, clock: Clock) -> None:
-    """A log opened again keeps its times and adds to them."""
+    """A log opened again keeps its times, ends them with that of its last change, and adds on."""
     first = ScalarFile(tmp_path / "scalars.json", None)
     ends = log_at(first, clock, [0])
     first.close()
+    os.utime(tmp_path / "scalars.json", (5, 5))
     second = ScalarFile(tmp_path / "scalars.json", None)
     ends += log_at(second, clock, [9])
     second.close()
-    assert stamps(tmp_path) == [(ends[0], 0), (ends[1], 9)]
+    assert stamps(tmp_path) == [(ends[0], 0), (ends[0], 5), (ends[1], 9)]
 
 
 def test_after_a_torn_line(tmp_path: Path, clock: Clock) -> None:
@@ -222,7 +223,9 @@ def test_after_a_torn_line(tmp_path: Path, clock: Clock) -> None:
 def test_offsets_of_two_writers_end_lines(tmp_path: Path, clock: Clock) -> None:
     """Two writers in turn, with records of their own lengths: each offset is the end of a line."""
     files = [ScalarFile(tmp_path / "scalars.json", None) for _ in range(2)]
-    for step, clock.now in enumerate(np.cumsum([0, 0.01, 0.02, 2, 0.01, 3, 0.5, 0.01, 9])):
+    for step, clock.now in enumerate(
+        np.cumsum([0, 0.01, 0.02, 2, 0.01, 3, 0.5, 0.01, 9, 0.01, 0.01])
+    ):
         files[step % 2].append(line(step))
     for file in files:
         file.sync()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from trainviz_cli.render.term.text import printable
-
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping
 
     from trainviz_cli.model.run import Run
@@ -27,6 +24,8 @@ _TO_ASCII = str.maketrans({"…": "~", "σ": "s", "×": "x", "·": ".", "–": "
 
 def say(message: str, *, prefix: str = "trainviz: ") -> None:
     """One line to stderr, with nothing in it that could steer a terminal."""
+    from trainviz_cli.render.term.text import printable
+
     line = printable(" ".join(message.split("\n")))
     if len(line) > _LONGEST_LINE:
         line = f"{line[:_LONGEST_LINE]}..."
@@ -129,6 +128,8 @@ def _terminal_columns() -> int:
 
 def print_path(path: str) -> None:
     """A path as the result; what stdout can't encode is escaped."""
+    from trainviz_cli.render.term.text import printable
+
     encoding = sys.stdout.encoding or "utf-8"
     text = printable(path).encode(encoding, "backslashreplace").decode(encoding)
     sys.stdout.write(f"{text}\n")
@@ -136,6 +137,9 @@ def print_path(path: str) -> None:
 
 def print_json(document: Mapping[str, object]) -> None:
     """One JSON document; NumPy columns are lists, and what isn't finite is null."""
+    import json
+    import re
+
     import orjson
 
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
@@ -150,6 +154,8 @@ def print_json(document: Mapping[str, object]) -> None:
 
 def _escaped(found: re.Match[str]) -> str:
     """What JSON needs no escape for, but a terminal could take for a command or can't show."""
+    import json
+
     char = found[0]
     if char.isprintable() and _writes_unicode():
         return char

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules
 from typing import NoReturn
 
@@ -39,7 +38,7 @@ class CommandFolder(click.Group):
 def run(group: click.Group) -> NoReturn:
     """Runs the command line and ends the process; every error a user can cause is one line."""
     if sys.stdout is None:  # closed by the caller
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - pathlib takes a while to import; open as long as the process
     try:
         code = _invoke(group, sys.argv[1:])
     except TrainvizError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -32,7 +31,8 @@ class AppendFile:
         with write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self.descriptor = os.open(path, _APPEND, 0o666)
-            self.size_at_open = os.fstat(self.descriptor).st_size
+            status = os.fstat(self.descriptor)
+            self.size_at_open, self.modified_at_open = status.st_size, status.st_mtime
             self._torn = self.size_at_open > 0 and not self._ends_a_line()
 
     def _ends_a_line(self) -> bool:
@@ -103,8 +103,8 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         WriteError: It couldn't be written; an older file stays as it was.
     """
-    # A name of its own for each process and thread, and short whatever the file is called.
-    draft = path.with_name(f".{os.getpid()}-{threading.get_ident()}.draft")
+    # A name of its own for each writer, and short whatever the file is called.
+    draft = path.with_name(f".{os.urandom(8).hex()}.draft")
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -126,8 +126,6 @@ def write_errors(path: Path) -> Iterator[None]:
 
 
 def _write_error(path: Path, error: OSError) -> WriteError:
-    if isinstance(error, WriteError):
-        return error
     reason = error.strerror or type(error).__name__
     failure = WriteError(
         f"can't write {path}: {reason}",

@@ -32,8 +32,7 @@ class ScalarFile:
         self._times: AppendFile | None = None
         with suppress(WriteError):  # a record is worth more than its time
             self._times = AppendFile(path.with_suffix(".times"))
-            if not self._records.size_at_open:  # the times of a file that is gone mean nothing
-                self._times.truncate()
+            self._resume_times()
         self._fsync_every_s = fsync_every_s
         self._end = (
             self._records.size_at_open
@@ -41,6 +40,16 @@ class ScalarFile:
         self._last = time.time()
         self._next_stamp = 0.0
         self._stamped = True
+
+    def _resume_times(self) -> None:
+        """Ends what a writer before this one noted, which may have been killed before it could."""
+        if self._times is None:
+            return
+        if not self._records.size_at_open:  # the times of a file that is gone mean nothing
+            self._times.truncate()
+        elif self._times.size_at_open:
+            size, modified = self._records.size_at_open, self._records.modified_at_open
+            self._times.append(_stamp_line(size, modified))
 
     def append(self, line: bytes) -> None:
         """Writes one line, and its time if none was written in the last tenth of a second.

@@ -16,7 +16,7 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
@@ -38,14 +38,16 @@ class LocalVisBackend:
 
     Nothing is created before the first call, and nothing is lost when the process dies. Threads,
     forked children and several processes may write to one folder. In a distributed training only
-    rank 0 writes. After `close()`, the next call opens the files again.
+    rank 0 writes; which rank this is, is asked when the files are opened. After `close()`, the next
+    call opens them again.
 
     Args:
         save_dir: The run directory; made, with its parents, at the first write.
         img_save_dir: Its folder for pictures.
         config_save_file: Its file for the configuration; ends in `.py`.
         scalar_save_file: Its file for scalars; ends in `.json`.
-        all_ranks: Write in every process of a distributed training, not only in rank 0.
+        all_ranks: Write in every process of a distributed training, not only in rank 0; also for
+            trainings that a launcher starts side by side, each by itself.
         fsync_every_s: Also wait for the disk when this many seconds have passed since the last
             time, so that a power cut loses no more. None leaves it to the system until `close()`.
 
@@ -87,10 +89,11 @@ class LocalVisBackend:
         Args:
             name: Any name but `step`.
             value: A number, or a NumPy, torch or JAX scalar; NaN and infinities stay what they are.
+                As in MMEngine, also anything else that JSON can hold.
             step: The training step it belongs to.
 
         Raises:
-            TypeError: It is no scalar; nothing has been written.
+            TypeError: It is an array of several, or nothing JSON can hold; nothing was written.
             ValueError: The name is `step`, which would lose the value.
             WriteError: The disk is full or the folder can't be written.
         """
@@ -272,6 +275,6 @@ def _inside(name: str) -> str:
         ValueError: It is empty, absolute, holds NUL or goes up.
     """
     parts = re.split(r"[/\\]", name)
-    if not name or "\0" in name or not parts[0] or ".." in parts or Path(name).is_absolute():
+    if not name or "\0" in name or not parts[0] or ".." in parts or PureWindowsPath(name).drive:
         raise ValueError(f"{name!r} is no name inside a folder")
     return name
