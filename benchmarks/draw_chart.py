@@ -43,8 +43,9 @@ def measure() -> list[Row]:
         figure.draw(figure.signal(x, y, marker="braille").lines())
         str(figure.build())
 
-    seconds, ours_seconds = alternate([theirs, ours], ROUNDS)
-    return [ratio(operation, compared, seconds, [s / CALLS for s in ours_seconds], "≥ 30")]
+    seconds, blocks = alternate([theirs, ours], ROUNDS)
+    each = [block / CALLS for block in blocks]
+    return [ratio(operation, compared, (seconds, each), "≥ 30")]
 
 
 if __name__ == "__main__":

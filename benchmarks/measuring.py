@@ -98,8 +98,7 @@ def find(module: str, name: str) -> Any:  # noqa: ANN401 - peers come without ty
 def ratio(
     operation: str,
     compared: str,
-    above: Sequence[float],
-    below: Sequence[float],
+    sides: Sequence[Sequence[float]],
     target: str = "",
 ) -> Row:
     """The row of the ratio of two medians; the spread is that of each round's own ratio.
@@ -107,10 +106,10 @@ def ratio(
     Args:
         operation: As in `Row`.
         compared: As in `Row`.
-        above: One number per round.
-        below: The same of the other side.
+        sides: What is divided, then what it is divided by: a number per round each.
         target: As `judged` takes it.
     """
+    above, below = sides
     each = [a / b for a, b in zip(above, below, strict=True)]
     return judged(operation, compared, each, target, value=median(above) / median(below))
 
@@ -152,7 +151,7 @@ def _run(command: Sequence[str]) -> tuple[float, float, float]:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     start = perf_counter()
-    child = os.posix_spawn(command[0], command, environment, file_actions=silent)
+    child = os.posix_spawn(command[0], list(command), environment, file_actions=silent)
     _, status, usage = os.wait4(child, 0)
     wall = perf_counter() - start
     if status:

@@ -22,8 +22,8 @@ def measure() -> list[Row]:
         '`python -c "import click, numpy, orjson"`',
     )
     return [
-        ratio(operation, f"wall time × {compared}", ours.wall, imports.wall, "≤ 1.7"),
-        ratio(operation, f"CPU time × {compared}", ours.cpu, imports.cpu),
+        ratio(operation, f"wall time × {compared}", (ours.wall, imports.wall), "≤ 1.7"),
+        ratio(operation, f"CPU time × {compared}", (ours.cpu, imports.cpu)),
     ]
 
 

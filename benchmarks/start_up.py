@@ -12,8 +12,8 @@ def measure() -> list[Row]:
     ours, imports = processes([[TRAINVIZ, "--help"], python("import click")], ROUNDS)
     operation, compared = "`trainviz --help`", '`python -c "import click"`'
     return [
-        ratio(operation, f"wall time × {compared}", ours.wall, imports.wall, "≤ 1.3"),
-        ratio(operation, f"CPU time × {compared}", ours.cpu, imports.cpu),
+        ratio(operation, f"wall time × {compared}", (ours.wall, imports.wall), "≤ 1.3"),
+        ratio(operation, f"CPU time × {compared}", (ours.cpu, imports.cpu)),
     ]
 
 

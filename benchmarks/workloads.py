@@ -73,4 +73,5 @@ def feature_map() -> Picture:
     coarse = np.random.default_rng(0).random((7, 7), np.float32)
     fine = np.asarray(Image.fromarray(coarse).resize(SIZE, Image.Resampling.BILINEAR))
     heat = colormaps["jet"](fine, bytes=True)[:, :, :3]
-    return ((photo().astype(np.uint16) + heat) // 2).astype(np.uint8)
+    blend: Picture = ((photo().astype(np.uint16) + heat) // 2).astype(np.uint8)
+    return blend

@@ -40,9 +40,9 @@ def _measure(name: str, picture: Picture) -> list[Row]:
             lambda: replace_file(path, imencode(".png", bgr)[1].tobytes()),
         ]
         return [
-            ratio(operation, "encoder: time × OpenCV", *alternate(encoders, ROUNDS), "≤ 2"),
-            ratio(operation, "whole call: time × OpenCV", *alternate(calls, ROUNDS), "≤ 2"),
-            ratio(operation, "bytes × OpenCV", [ours], [theirs], "≤ 1.2"),
+            ratio(operation, "encoder: time × OpenCV", alternate(encoders, ROUNDS), "≤ 2"),
+            ratio(operation, "whole call: time × OpenCV", alternate(calls, ROUNDS), "≤ 2"),
+            ratio(operation, "bytes × OpenCV", [[ours], [theirs]], "≤ 1.2"),
         ]
 
 

@@ -43,12 +43,12 @@ def measure() -> list[Row]:
         ours = _log_all(OURS, folder / "ours", values)
         # The bare write comes first: peers bring threads of their own.
         times = alternate([ours, _write_all(folder / "bare", values)], ROUNDS)
-        rows = [ratio(operation, "time × `os.write` of the ready line", *times, "≤ 3.5")]
+        rows = [ratio(operation, "time × `os.write` of the ready line", times, "≤ 3.5")]
         for peer, target in ((MMENGINE, "≥ 6"), (TORCH, "≥ 12")):
             compared = f"times faster than {peer}"
             if find(*WRITERS[peer]):
                 times = alternate([_log_all(peer, folder / peer, values), ours], ROUNDS)
-                rows.append(ratio(operation, compared, *times, target))
+                rows.append(ratio(operation, compared, times, target))
             else:
                 rows.append(Row(operation, compared, ABSENT, target))
         for writer, target in ((OURS, f"≥ {LOGGED}"), (MMENGINE, ""), (TORCH, "")):
@@ -93,10 +93,9 @@ def _kept(writer: str, folder: Path) -> int:
         raise RuntimeError(ended.stderr.decode())
     if writer != TORCH:
         return len([json.loads(line) for line in (folder / "scalars.json").open()])
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+    read = find("tensorboard.backend.event_processing.event_accumulator", "EventAccumulator")
     with suppress(KeyError):  # nothing was kept
-        return len(EventAccumulator(str(folder)).Reload().Scalars("loss"))
+        return len(read(str(folder)).Reload().Scalars("loss"))
     return 0
 
 

@@ -30,7 +30,7 @@ def measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         writers = theirs(f"{folder}/theirs"), LocalVisBackend(f"{folder}/ours")
         times = alternate([_log_all(writer.add_scalars, records) for writer in writers], ROUNDS)
-    return [ratio(operation, compared, *times, "≥ 6")]
+    return [ratio(operation, compared, times, "≥ 6")]
 
 
 def _log_all(

@@ -203,7 +203,7 @@ def test_a_log_that_goes_on(tmp_path: Path, clock: Clock) -> None:
     first = ScalarFile(tmp_path / "scalars.json", None)
     ends = log_at(first, clock, [0])
     first.close()
-    os.utime(tmp_path / "scalars.json", (5, 5))
+    os.utime(tmp_path / "scalars.json", (1_700_000_005, 1_700_000_005))
     second = ScalarFile(tmp_path / "scalars.json", None)
     ends += log_at(second, clock, [9])
     second.close()
