@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trainviz_cli.codecs import jsonl, lines
 from trainviz_cli.codecs.jsonl import JsonLines, Table
 from trainviz_cli.codecs.lines import Block
+from trainviz_cli.codecs.records import parse_one_by_one, parse_together
 from trainviz_cli.errors import UnreadableError
 from trainviz_cli.formats.local import FORMAT
 from trainviz_cli.model.batch import assemble
@@ -258,18 +259,16 @@ TANGLED = st.lists(st.sampled_from(TOKENS), max_size=20).map(lambda parts: "".jo
 @example(b'{"a": 1},{"b": 2}\n{"c": [1\n{"d": 1}]}\n')
 def test_both_paths_agree(folder: Path, data: bytes) -> None:
     """Where a block is parsed in one call, line by line gives the same, and finds no damage."""
-    together = jsonl._parse_together(Block(0, data))
+    together = parse_together(Block(0, data))
     if together is None:
         return
-    notes: list[object] = []
-    reader = JsonLines(folder / "unused", axis="step")
-    found, _, _, ends = reader._parse_one_by_one(Block(0, data), notes)  # type: ignore[arg-type]
-    assert not notes
+    (found, _, _, ends), problems = parse_one_by_one(Block(0, data))
+    assert not problems
     assert ends.tolist() == together[3].tolist()
     path = folder / "log"
     fast = polled(path, [data])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jsonl, "_parse_together", lambda _: None)
+        patch.setattr(jsonl, "parse_together", lambda _: None)
         slow = JsonLines(path, axis="step").poll()
     assert records(fast) == records([slow])
     assert len(found) == len(together[0])

@@ -272,7 +272,7 @@ def test_the_end_of_a_line_that_is_too_long_is_no_record(
 
 def test_sound_lines_take_the_fast_path(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log as MMEngine writes it, NaN included, is never parsed line by line."""
-    monkeypatch.delattr(JsonLines, "_parse_one_by_one")
+    monkeypatch.delattr(jsonl, "parse_one_by_one")
     many = b'{"lr": 0.1, "loss": NaN, "epoch": 1, "step": 1}\n{"m/AP": -1.0, "step": 1}\r\n' * 9
     assert len(read(log, many).axis) == 18
 
@@ -309,5 +309,5 @@ def test_a_replaced_file_is_a_restart(log: Path) -> None:
 )
 def test_the_fast_path_leaves_what_is_not_sound(data: bytes) -> None:
     """Lines that are no records each by itself are not taken for records when joined."""
-    assert jsonl._parse_together(lines.Block(5, SOUND)) is not None
-    assert jsonl._parse_together(lines.Block(0, SOUND + data)) is None
+    assert jsonl.parse_together(lines.Block(5, SOUND)) is not None
+    assert jsonl.parse_together(lines.Block(0, SOUND + data)) is None

@@ -6,18 +6,16 @@ spread into columns without a loop. Only a block with something odd in it is tak
 
 from __future__ import annotations
 
-import json
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import chain, count
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
-from trainviz_cli.codecs.lines import BOM, MAX_LINE_BYTES, Block, LineReader
+from trainviz_cli.codecs.lines import MAX_LINE_BYTES, Block, LineReader
+from trainviz_cli.codecs.records import Record, parse_one_by_one, parse_record, parse_together
 from trainviz_cli.model.diagnostic import Diagnostic, merge
 
 if TYPE_CHECKING:
@@ -26,23 +24,10 @@ if TYPE_CHECKING:
 
     from trainviz_cli.model.series import FloatArray, IntArray
 
-Record = dict[str, Any]
 Codes = npt.NDArray[np.int32]
-Kinds = set[type]
-# The records, all their values, of which kinds these are, and where each record's line ends.
-Parsed = tuple[list[Record], list[Any], Kinds, "IntArray"]
 
-# The bare word after a key, never inside a string: a quote there would be escaped.
-# The word comes first in the pattern, so that it is searched for as fast as any text.
-_BARE_NAN = rb'NaN(?:(?<=[^\\{,:\[\s]": NaN)|(?<=[^\\{,:\[\s]":NaN))(?=[,}])'
-_CONFLICT = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
 _NUMBERS = {float, int, bool, type(None)}
-_SPACE = b" \t\r\0"
-_BLANKS = frozenset(_SPACE.decode())
-_NEWLINE, _BRACE = 10, 123
-_NESTED = frozenset({list, dict})
 _EXACT_INTEGERS = 2**53
-_MOST_GUESSED_CHARS = 1 << 22  # a hostile line must not cost a guess per brace
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,8 +92,8 @@ class JsonLines:
         return _concatenate(tables, list(self._codes), notes)
 
     def _tabulate(self, block: Block) -> Table:
-        damage: list[Diagnostic] = []
-        parsed = _parse_together(block) or self._parse_one_by_one(block, damage)
+        together = parse_together(block)
+        parsed, problems = (together, []) if together else parse_one_by_one(block)
         records, values, kinds, ends = parsed
         codes, lengths = self._shapes.codes(records)
         rows = np.repeat(np.arange(len(records), dtype=np.int32), lengths)
@@ -132,7 +117,7 @@ class JsonLines:
             exact=exact,
             exact_axis=exact_axis,
             others=others,
-            diagnostics=tuple(damage),
+            diagnostics=tuple(self._note(*problem) for problem in problems),
         )
 
     def _without_others(
@@ -144,21 +129,6 @@ class JsonLines:
         others = [(int(rows[i]), keys[codes[i]], values[i]) for i in odd]
         numbers = [value for value in values if type(value) in _NUMBERS]
         return others, np.delete(codes, odd), np.delete(rows, odd), numbers
-
-    def _parse_one_by_one(self, block: Block, damage: list[Diagnostic]) -> Parsed:
-        records: list[Record] = []
-        ends: list[int] = []
-        start = block.offset
-        for line in block.data.split(b"\n"):
-            found, problem = _parse_line(line.strip(_SPACE))
-            end = start + len(line) + 1
-            records += found
-            ends += [end] * len(found)
-            if problem:
-                damage.append(self._note(start, problem))
-            start = end
-        values = _values(records)
-        return records, values, set(map(type, values)), np.array(ends, np.int64)
 
     def _note(self, offset: int, message: str) -> Diagnostic:
         return Diagnostic(str(self._lines.path), offset, message, skipped=1)
@@ -235,121 +205,6 @@ def _join(parts: list[Any], dtype: type) -> npt.NDArray[Any]:
     if len(parts) == 1:
         return cast("npt.NDArray[Any]", parts[0])
     return np.concatenate(parts) if parts else np.empty(0, dtype)
-
-
-def _parse_together(block: Block) -> Parsed | None:
-    """All records of a block in which every line is sound, else None."""
-    data = block.data if block.data.endswith(b"\n") else block.data + b"\n"
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE) + 1
-    begins = np.frombuffer(data, np.uint8)[np.concatenate(([0], ends[:-1]))]
-    if not (begins == _BRACE).all():
-        return None
-    try:
-        records = _load_together(b"[%b]" % data[:-1].replace(b"\n", b","))
-        values = _values(records)
-    except (orjson.JSONDecodeError, TypeError):  # TypeError: something in it is no record
-        return None
-    # Lines that begin with a brace and number as many as the records are the records, unless one
-    # goes on over several lines, as a list of objects can.
-    kinds = set(map(type, values))
-    if len(records) != len(ends) or not _NESTED.isdisjoint(kinds):
-        return None
-    return records, values, kinds, ends + block.offset
-
-
-def _load_together(array: bytes) -> list[Record]:
-    """The elements of a JSON array in which a bare NaN may stand for a value."""
-    try:
-        elements: list[Record] = orjson.loads(array)
-    except orjson.JSONDecodeError:
-        if b"NaN" not in array:
-            raise
-        elements = orjson.loads(re.sub(_BARE_NAN, b"null", array))
-    return elements
-
-
-def _values(records: list[Record]) -> list[Any]:
-    """Every value of every record, one after the other."""
-    return list(chain.from_iterable(map(dict.values, records)))
-
-
-def _parse_line(line: bytes) -> tuple[list[Record], str | None]:
-    """The records on one line, and what is wrong with it."""
-    if not line:
-        return [], None
-    if line.startswith(_CONFLICT):
-        return [], "git conflict marker"
-    record = parse_record(line)
-    if record is not None:
-        return [record], None
-    found, rest = _leading_records(line.decode("utf-8", "replace"))
-    if not rest:
-        return found, None
-    tail, problem = _parse_glued(rest)
-    return found + tail, problem
-
-
-def _leading_records(text: str) -> tuple[list[Record], str]:
-    """The whole records that the line begins with, and what follows them."""
-    found: list[Record] = []
-    start = 0
-    while text.startswith("{", start):
-        try:
-            record, start = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            break
-        found.append(record)
-        while text[start : start + 1] in _BLANKS:
-            start += 1
-    return found, text[start:]
-
-
-def parse_record(line: bytes) -> Record | None:
-    """The record that a line is, or None if it is anything else."""
-    line = line.removeprefix(BOM).strip(_SPACE)
-    if not line.startswith(b"{"):
-        return None
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _parse_glued(text: str) -> tuple[list[Record], str | None]:
-    """What can be had with certainty from a line on which records run into each other.
-
-    A record that broke off leaves no newline, so the next one follows on its line. From the first
-    brace where the whole rest of the line is made of whole records that say their step, the rest
-    is taken.
-    """
-    budget = _MOST_GUESSED_CHARS
-    for at in re.finditer(r'\{"', text):
-        budget -= len(text) - at.start()
-        if budget < 0:
-            break
-        records = _whole_records(text, at.start())
-        if records and all("step" in record for record in records):
-            whole = at.start() == 0
-            return records, None if whole else "record cut short by the next one"
-    return [], "line is no JSON object"
-
-
-def _whole_records(text: str, start: int) -> list[Record]:
-    """The records from `start` to the end, or none at all if anything else stands between."""
-    found: list[Record] = []
-    while start < len(text):
-        try:
-            record, start = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            return []
-        if not isinstance(record, dict):
-            return []
-        found.append(record)
-    return found
-
-
-_DECODER = json.JSONDecoder()
 
 
 def _to_floats(values: list[Any]) -> FloatArray:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainviz_cli.codecs.jsonl import JsonLines, parse_record
+from trainviz_cli.codecs.jsonl import JsonLines
+from trainviz_cli.codecs.records import parse_record
 from trainviz_cli.errors import NotFoundError, UnreadableError
 from trainviz_cli.formats._epochs import EpochClock
 from trainviz_cli.formats._format import Format, Place
