@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trainviz_cli.codecs.lines import refuse_pointer
 from trainviz_cli.errors import NotFoundError, UnreadableError
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRun:
+class FoundRun(NamedTuple):
     """A run on the disk, not read yet.
 
     Attributes:
@@ -187,7 +186,7 @@ def _named(found: list[FoundRun]) -> list[FoundRun]:
             (n for n in range(1, len(own)) if sum(other[-n:] == own[-n:] for other in parts) == 1),
             len(own),
         )
-        named.append(replace(run, name="/".join(own[-length:])))
+        named.append(run._replace(name="/".join(own[-length:])))
     return named
 
 

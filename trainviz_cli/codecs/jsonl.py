@@ -7,9 +7,8 @@ spread into columns without a loop. Only a block with something odd in it is tak
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +29,7 @@ _NUMBERS = {float, int, bool, type(None)}
 _EXACT_INTEGERS = 2**53
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class Table(NamedTuple):
     """Records as a long table: M values in N records.
 
     Attributes:
@@ -54,11 +52,11 @@ class Table:
     values: FloatArray
     axis: FloatArray
     ends: IntArray
-    start: int = 0
-    exact: dict[int, int] = field(default_factory=dict)
-    exact_axis: dict[int, int] = field(default_factory=dict)
-    others: list[tuple[int, str, object]] = field(default_factory=list)
-    diagnostics: tuple[Diagnostic, ...] = ()
+    start: int
+    exact: dict[int, int]
+    exact_axis: dict[int, int]
+    others: list[tuple[int, str, object]]
+    diagnostics: tuple[Diagnostic, ...]
 
 
 class JsonLines:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from trainviz_cli.errors import NotFoundError, UnreadableError
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 1 << 14
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A file or a folder, as far as recognising a format needs it.
 
     Attributes:
@@ -37,7 +35,7 @@ class Place:
     is_file: bool = False
 
     @classmethod
-    def at(cls, path: Path) -> Self:
+    def at(cls, path: Path) -> Place:
         """What is at `path`, listed once for all formats.
 
         Raises:
@@ -60,7 +58,7 @@ class Place:
         )
 
     @classmethod
-    def _file(cls, path: Path) -> Self:
+    def _file(cls, path: Path) -> Place:
         try:
             if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
                 raise UnreadableError(f"{path} is no regular file", hint="name a log file")
