@@ -40,7 +40,7 @@ docs: $(VENV)/.checked  ## write the generated pages again
 	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.benched  ## measure everything against its peers; writes benchmarks/README.md's table
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py --write
 
 clean:  ## remove what the tasks made
 	rm -rf $(VENV) demo-out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
