@@ -18,6 +18,7 @@ demo: $(VENV)/.installed  ## show the sample runs: curves here, and a figure
 	@$(BIN)/trainviz plot sample_runs/sgd_seed0 --key train/loss --smooth ema:0.9
 	@echo "The same as a figure:"
 	@$(BIN)/trainviz plot sample_runs --key mAP --output demo-out/mAP.png
+	@echo "Yours to use: $(BIN)/trainviz (or first: . $(BIN)/activate)"
 
 test: $(VENV)/.tested  ## run the tests, with branch coverage
 	$(BIN)/python -m coverage erase

@@ -16,18 +16,38 @@ from trainviz_cli.formats import all_formats
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 COLUMNS = 84
+EXITS = """\
+## Exit codes
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 2 | wrong usage, or an output that can't be written |
+| 3 | not found: a run, a log, a key |
+| 4 | the file can't be read: damaged, not a log, an unknown format |
+| 130 | interrupted |
+
+Results go to stdout, everything else to stderr.
+
+## JSON
+
+`plot --json` prints one document, `{"series": [{"run", "key", "axis", "x", "y", "nonfinite"}]}`: a
+number that isn't finite is `null` in `y`, its step listed under `nonfinite`; with `--smooth`,
+`smooth` holds the smoothed values. `formats --json` prints
+`{"formats": [{"name", "title", "recognised_by"}]}`. Fields may be added, never renamed.
+""".splitlines()
 
 
 def cli_page() -> str:
     """Every command's help."""
     page = ["# The command line", "", "Generated from the code by `make docs`.", ""]
-    group = click.Context(trainviz, info_name="trainviz", max_content_width=100)
+    group = click.Context(trainviz, info_name="trainviz", **trainviz.context_settings)
     page += ["```text", trainviz.get_help(group), "```", ""]
     for name in trainviz.list_commands(group):
         command = trainviz.get_command(group, name)
-        context = click.Context(command, parent=group, info_name=name, max_content_width=100)
+        context = click.Context(command, parent=group, info_name=name)
         page += [f"## trainviz {name}", "", "```text", command.get_help(context), "```", ""]
-    return "\n".join(page)
+    return "\n".join([*page, *EXITS])
 
 
 def formats_page() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from trainviz_cli.model.run import Run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from trainviz_cli.errors import TrainvizError
     from trainviz_cli.formats._format import Format
     from trainviz_cli.model.batch import Batch
 
@@ -96,20 +98,37 @@ def open_run(path: str | os.PathLike[str], *, strict: bool = False) -> Run:
     if len(found) > 1 and found[0].path == Path(path):  # others lie inside it
         found = _named(found[:1])
     if len(found) > 1:
-        names = ", ".join(run.name for run in found[:5])
+        names = ", ".join(run.name for run in found[:5]) + (", …" if len(found) > 5 else "")
         raise NotFoundError(f"{path} holds {len(found)} runs", hint=f"name one: {names}")
     return found[0].read(strict=strict)
 
 
-def locate_runs(arguments: Sequence[str]) -> list[FoundRun]:
+def locate_runs(
+    arguments: Sequence[str], passed_over: list[TrainvizError] | None = None
+) -> list[FoundRun]:
     """The runs that a command's arguments name: runs, log files, folders of runs, globs.
+
+    Args:
+        arguments: What the user typed, or the shell made of it.
+        passed_over: Takes what is there but no run, so that it doesn't stop the others.
 
     Raises:
         NotFoundError: An argument names nothing, or no run is there.
         UnreadableError: A file is no log of a known format, or may not be read.
     """
-    found = [run for argument in arguments for path in _expand(argument) for run in _locate(path)]
-    unique = {_telling_parts(run.path.resolve()): run for run in found}
+    found: list[FoundRun] = []
+    problems: list[TrainvizError] = []
+    for path in [path for argument in arguments for path in _expand(argument)]:
+        place = Place.at(path)
+        try:
+            found += _locate(place)
+        except (NotFoundError, UnreadableError) as error:
+            problems.append(error)
+    if problems and (passed_over is None or not found):
+        raise problems[0]
+    if passed_over is not None:
+        passed_over += problems
+    unique = {_identity(run.path): run for run in found}
     return _named(list(unique.values()))
 
 
@@ -124,8 +143,8 @@ def _expand(argument: str) -> list[Path]:
     return [Path(path) for path in paths]
 
 
-def _locate(path: Path) -> list[FoundRun]:
-    place = Place.at(path)
+def _locate(place: Place) -> list[FoundRun]:
+    path = place.path
     found = list(_walk(place, join_starts=True))
     if found:
         return found
@@ -179,30 +198,42 @@ def _places_below(place: Place, run: FoundRun | None) -> list[Place]:
 
 def _named(found: list[FoundRun]) -> list[FoundRun]:
     """The runs with the shortest names that tell them apart: `exp1`, or `a/exp1` and `b/exp1`."""
-    parts = [_telling_parts(run.path) for run in found]
+    whole = [_own_parts(run.path) for run in found]
+    # A log file is called after its run, unless another file is as well.
+    short = [
+        (*own[:-1], own[-1].removesuffix(run.path.suffix)) if run.path.is_file() else own
+        for own, run in zip(whole, found, strict=True)
+    ]
+    often = Counter(short)
+    parts = [own if often[name] > 1 else name for own, name in zip(whole, short, strict=True)]
+    deepest = max(map(len, parts), default=0)
+    ends = [Counter(own[-length:] for own in parts) for length in range(1, deepest + 1)]
     named = []
     for run, own in zip(found, parts, strict=True):
-        length = next(
-            (n for n in range(1, len(own)) if sum(other[-n:] == own[-n:] for other in parts) == 1),
-            len(own),
-        )
+        lengths = range(1, len(own))
+        length = next((n for n in lengths if ends[n - 1][own[-n:]] == 1), len(own))
         named.append(run._replace(name="/".join(own[-length:])))
     return named
 
 
-def _telling_parts(path: Path) -> tuple[str, ...]:
-    """The parts of a path that say which run it is."""
+def _identity(path: Path) -> tuple[str, ...]:
+    """What two paths to the same run share."""
+    return _own_parts(path.resolve())
+
+
+def _own_parts(path: Path) -> tuple[str, ...]:
+    """The path without the files and folders that every run has."""
     parts = path.absolute().parts if ".." not in path.parts else path.resolve().parts
-    if path.is_file():
-        parts = parts[:-1] if path.name == "scalars.json" else (*parts[:-1], path.stem)
+    if parts[-1] == "scalars.json":
+        parts = parts[:-1]
     return parts[:-1] if parts[-1] == "vis_data" else parts
 
 
 def _read_starts(found: FoundRun) -> tuple[list[Batch], Path, list[Diagnostic]]:
     """What is in a run's log or logs, where its config and pictures are, and what was left out.
 
-    Starts that continue one another are joined; where a later one begins again from the start, only
-    the newest with data counts.
+    A start continues the ones that began before its first step, and takes the place of the others:
+    of all, where it begins again from the start.
     """
     joined: list[tuple[Path, Batch]] = []
     left_out: list[str] = []
@@ -212,14 +243,13 @@ def _read_starts(found: FoundRun) -> tuple[list[Batch], Path, list[Diagnostic]]:
         if joined and not len(batch):
             remarks += batch.diagnostics
             continue
-        if joined and len(joined[-1][1]) and batch.steps[0] <= joined[-1][1].steps[0]:
-            left_out += [start.name for start, _ in joined]
-            joined = []
-        elif joined and not len(joined[-1][1]):
-            remarks += joined[-1][1].diagnostics
-            joined = []
+        if joined and not len(joined[-1][1]):
+            remarks += joined.pop()[1].diagnostics
+        while joined and batch.steps[0] <= joined[-1][1].steps[0]:
+            left_out.append(joined.pop()[0].name)
         joined.append((path, replace(batch, new_start=bool(joined))))
     if left_out:
-        message = f"starts that a later one began over are left out: {', '.join(left_out)}"
+        names = ", ".join(sorted(left_out))
+        message = f"starts that a later one began over are left out: {names}"
         remarks.append(Diagnostic(str(found.path), None, message))
     return [batch for _, batch in joined], joined[-1][0], remarks

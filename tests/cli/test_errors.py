@@ -69,8 +69,8 @@ def place(log: Any, tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPat
         ("good -k acc", 3, "'acc' fits 2 keys", "train/acc, val/acc"),
         ("good -k test/*", 3, r"no key matches 'test/\*'", "val/acc"),
         ("good -k re:(", 2, r"'re:\(' is no valid pattern", ""),
-        ("good -x wall", 3, "-x: no key matches 'wall'", "val/"),
-        ("good -x acc", 3, "-x: 'acc' fits 2 keys", "train/acc, val/acc"),
+        ("good -x wall", 3, "good: -x: no key matches 'wall'", "val/"),
+        ("good -x acc", 3, "good: -x: 'acc' fits 2 keys", "train/acc, val/acc"),
         ("good -x epoch", 3, ".* has no epoch axis", "-x step"),
         ("good -x time", 3, ".* has no time axis", "-x step"),
         ("good -k", 2, "Option '-k' requires an argument", "trainviz plot --help"),
@@ -234,7 +234,7 @@ import sys, time
 import trainviz_cli.runs
 from trainviz_cli.__main__ import main
 
-def locate_runs(arguments):
+def locate_runs(*arguments):
     print("waiting", flush=True)
     time.sleep(60)
 

@@ -241,7 +241,7 @@ def test_open_run_does_not_choose(tmp_path: Path) -> None:
     write(tmp_path, {f"exp{i}/scalars.json": log(1) for i in range(1, 8)})
     with pytest.raises(NotFoundError, match="holds 7 runs") as caught:
         open_run(tmp_path)
-    assert caught.value.hint == "name one: exp1, exp2, exp3, exp4, exp5"
+    assert caught.value.hint == "name one: exp1, exp2, exp3, exp4, exp5, …"
 
 
 def test_a_run_that_holds_another_can_be_opened(tmp_path: Path) -> None:

@@ -128,9 +128,14 @@ def _panel(runs: Sequence[Run], keys: Sequence[str], drawing: Drawing) -> Panel:
     pairs = [(index, run, key) for index, run in enumerate(runs) for key in keys if key in run]
     if not pairs:
         raise NotFoundError(f"no run has {', '.join(keys)}")
-    curves = []
+    curves: list[Curve] = []
+    lacking: list[NotFoundError] = []
     for number, (index, run, key) in enumerate(pairs):
-        view = _view(run, run[key], drawing)
+        try:
+            view = _view(run, run[key], drawing)
+        except NotFoundError as error:
+            lacking.append(NotFoundError(f"{run.name}: {error.message}", hint=error.hint))
+            continue
         curve = Curve(
             run=run.name,
             key=key,
@@ -140,13 +145,16 @@ def _panel(runs: Sequence[Run], keys: Sequence[str], drawing: Drawing) -> Panel:
             smooth=drawing.smooth.apply(view.y, view.pieces) if drawing.smooth else None,
         )
         curves.append(curve)
+    if not curves:
+        raise lacking[0]
+    notes = [curve.view.note for curve in curves if curve.view.note]
     axes = {curve.view.axis for curve in curves}
     return Panel(
         title=drawing.title or ", ".join(keys),
         axis=axes.pop() if len(axes) == 1 else drawing.x,
         curves=tuple(curves),
         drawing=drawing,
-        notes=tuple(dict.fromkeys(curve.view.note for curve in curves if curve.view.note)),
+        notes=tuple(dict.fromkeys([*notes, *(error.message for error in lacking)])),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -72,6 +73,15 @@ class Scale(NamedTuple):
         return number_ticks(self.low, self.high, most, finest=1.0 if self.kind == "whole" else 0.0)
 
 
+def dates(scale: Scale) -> tuple[str, str] | None:
+    """First and last local date on a time axis; None if no calendar has them."""
+    try:
+        ends = [datetime.fromtimestamp(end, UTC).astimezone() for end in (scale.low, scale.high)]
+    except (OverflowError, OSError, ValueError):
+        return None
+    return f"{ends[0]:%Y-%m-%d}", f"{ends[1]:%Y-%m-%d}"
+
+
 def x_scale(panel: Panel) -> Scale:
     """The x axis that shows every sample, or what `xlim` says."""
     drawing = panel.drawing
@@ -119,6 +129,8 @@ def is_flattened(panel: Panel, y: Scale) -> bool:
 def hidden(panel: Panel, x: Scale, y: Scale) -> list[str]:
     """What the chart can't show, one line each: off the scale, or not on a logarithmic axis."""
     lines = []
+    if not any(len(_visible(curve.view.x, curve.view.x, x)) for curve in panel.curves):
+        lines.append("no sample lies between the ends of the x axis")
     for curve in panel.curves:
         values = _visible(curve.view.y, curve.view.x, x)
         steps = _visible(curve.view.steps, curve.view.x, x)
@@ -174,7 +186,7 @@ def _limited(
     if low > high:
         low, high = (low, low) if limits.low is not None else (high, high)
     if low == high or (log and math.log10(high) - math.log10(low) < _CLOSEST_DECADES):
-        pad = abs(low) * 0.5 or 0.5
+        pad = 1.0 if kind in {"time", "relative"} else abs(low) * 0.5 or 0.5
         low, high = (low / 2 or low, high * 2) if log else (low - pad, high + pad)
     elif margin and not log:
         room = (high - low) * margin

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _FINEST = 1e-290  # below, floats lose the digits that tell ticks apart
 _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_LONGEST_S = 5e10  # fifteen hundred years
+_LONGEST_S = 3e10  # to the year 2920, within what every system can name
 _CLOCK_STEPS_S = (
     *(1, 2, 5, 10, 15, 30),
     *(n * _MINUTE for n in (1, 2, 5, 10, 15, 30)),
@@ -76,7 +76,7 @@ def duration_ticks(low: float, high: float, most: int) -> list[Tick]:
 
 def time_ticks(low: float, high: float, most: int) -> list[Tick]:
     """Ticks at whole seconds, minutes, hours or days of local time, from unix seconds."""
-    if high - low < 2 or not 0 <= low <= high < _LONGEST_S:
+    if high - low < 2 or not _DAY <= low <= high < _LONGEST_S:
         return number_ticks(low, high, most)
     step, values = _clock_values(lambda step: _local_times(low, high, step), high - low, most)
     return [Tick(value, _clock(value, step)) for value in values]

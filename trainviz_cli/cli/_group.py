@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import NoReturn
@@ -37,8 +39,7 @@ class CommandFolder(click.Group):
 
 def run(group: click.Group) -> NoReturn:
     """Runs the command line and ends the process; every error a user can cause is one line."""
-    if sys.stdout is None:  # closed by the caller
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - pathlib takes a while to import; open as long as the process
+    _open_closed_streams()
     try:
         code = _invoke(group, sys.argv[1:])
     except TrainvizError as error:
@@ -54,9 +55,24 @@ def run(group: click.Group) -> NoReturn:
     except OSError as error:
         if error.filename is not None:
             raise
-        code = _show(f"can't write the output: {error.strerror}", None, _UNUSABLE_OUTPUT)
-        _leave_output()
+        code = _lose_output(error)
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Gives what is written to a stream that the caller closed somewhere to go."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - pathlib takes a while to import; open as long as the process
+
+
+def _lose_output(error: OSError) -> int:
+    """The exit code when stdout takes no more."""
+    code = 0
+    if os.name != "nt" or error.errno != errno.EINVAL:  # which is how Windows says broken pipe
+        code = _show(f"can't write the output: {error.strerror}", None, _UNUSABLE_OUTPUT)
+    _leave_output()
+    return code
 
 
 def _invoke(group: click.Group, arguments: list[str]) -> int:
@@ -73,7 +89,8 @@ def _invoke(group: click.Group, arguments: list[str]) -> int:
 
 def _leave_output() -> int:
     """Lets Python flush what is left at exit into nothing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError):  # a stdout that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -12,6 +12,7 @@ from trainviz_cli.runs import locate_runs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trainviz_cli.errors import TrainvizError
     from trainviz_cli.model.run import Run
     from trainviz_cli.runs import FoundRun
 
@@ -23,8 +24,9 @@ def read_runs(arguments: Sequence[str], *, strict: bool) -> list[Run]:
         NotFoundError: An argument names nothing, or no run is there.
         UnreadableError: Not one of them can be read, or `strict` met damage.
     """
-    found = locate_runs(arguments)
-    runs, problems = [], []
+    problems: list[TrainvizError] = []
+    found = locate_runs(arguments, problems)
+    runs = []
     for each in found:
         try:
             runs.append(_read(each, strict=strict))
@@ -74,7 +76,7 @@ def _match(query: str, keys: Sequence[str]) -> list[str]:
     if len(found) > 1:
         raise NotFoundError(
             f"{query!r} fits {len(found)} keys equally well",
-            hint=f"one of {', '.join(brief(key) for key in found[:12])}",
+            hint=f"one of {', '.join(brief(key) for key in found[:12])}; or all: -k '*{query}*'",
         )
     if found[0] != query:
         note(f"{query} is taken as {brief(found[0])}")

@@ -161,12 +161,13 @@ def _exact(
 ) -> tuple[dict[int, int], dict[int, int]]:
     """The integers that float64 can't hold: by position among the plotted, and by record."""
     exact, exact_axis = {}, {}
+    before = np.cumsum(on_axis)  # how many of the values up to each are no values of a key
     for i in np.flatnonzero(np.abs(numbers) >= _EXACT_INTEGERS).tolist():
         if type(values[i]) is int and abs(values[i]) < 2**63:
             if on_axis[i]:
                 exact_axis[int(rows[i])] = values[i]
             else:
-                exact[i - int(on_axis[:i].sum())] = values[i]
+                exact[i - int(before[i])] = values[i]
     return exact, exact_axis
 
 

@@ -46,7 +46,7 @@ def parse_together(block: Block) -> Parsed | None:
     except (orjson.JSONDecodeError, TypeError):  # TypeError: something in it is no record
         return None
     # Lines that begin with a brace and number as many as the records are the records, unless one
-    # goes on over several lines, as a list of objects can.
+    # goes on over several lines, as a list of objects can; or a text, if others make up for it.
     numbers = _only_numbers(data, len(records), len(values))
     kinds: Kinds = {float} if numbers else set(map(type, values))
     if len(records) != len(ends) or not _NESTED.isdisjoint(kinds):

@@ -111,7 +111,7 @@ class EpochClock:
         found = [
             int(step - previous_step)
             for (previous_step, previous), (step, epoch) in pairwise(firsts)
-            if epoch == previous + 1
+            if epoch == previous + 1 and math.isfinite(step - previous_step)
         ]
         only = math.ceil(self._least)
         return found if only + 1 < self._most else [*found, only]

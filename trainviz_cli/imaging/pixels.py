@@ -186,9 +186,8 @@ def _narrow_integers(pixels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
 def _over_white(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the (H, W, 4) RGBA picture, alpha not premultiplied, as drawn on white paper."""
     alpha = samples[..., 3:].astype(np.uint16)
-    ink = (
-        _WHITE - samples[..., :3]
-    ) * alpha  # at most 255 * 255: uint16 holds it, and half a step more
+    # At most 255 * 255: uint16 holds it, and half a step more.
+    ink = (_WHITE - samples[..., :3]) * alpha
     return _WHITE - ((ink + _WHITE // 2) // _WHITE).astype(np.uint8)
 
 

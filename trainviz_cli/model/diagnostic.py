@@ -34,7 +34,9 @@ def merge(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """
     merged: dict[tuple[str, str], Diagnostic] = {}
     for new in diagnostics:
-        full = len(merged) >= _MOST_KINDS - 1 and (new.path, new.message) not in merged
+        full = (
+            new.skipped and len(merged) >= _MOST_KINDS - 1 and (new.path, new.message) not in merged
+        )
         kind = new._replace(message="other damage") if full else new
         known = merged.get((kind.path, kind.message))
         total = kind.skipped + (known.skipped if known else 0)

@@ -31,7 +31,7 @@ class Image(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """One training run.
 
@@ -73,6 +73,13 @@ class Run:
             raise NotFoundError(
                 f"{self.name} has no key {key!r}", hint=nearest(key, self.series)
             ) from None
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name}: {len(self)} keys, {self.format}>"
+
+    def keys(self) -> list[str]:
+        """The keys, in the order they were first logged."""
+        return list(self.series)
 
     def __contains__(self, key: object) -> bool:
         return key in self.series

@@ -38,6 +38,8 @@ class View:
         steps: (N,) global step of each sample, whatever the axis is.
         pieces: Where each piece begins; a line never joins two pieces.
         note: One line where the view isn't what was asked for, else None.
+        replaced: How many samples don't show because a restart logged their steps again, or began
+            before them.
     """
 
     axis: str
@@ -46,6 +48,7 @@ class View:
     steps: NumberArray
     pieces: tuple[int, ...]
     note: str | None = None
+    replaced: int = 0
 
     def __len__(self) -> int:
         return len(self.y)
@@ -105,7 +108,8 @@ class Series:
                 note = f"{self.key}: all samples have step {self.steps[0]}; their order is the axis"
         else:
             kept, pieces = self._resolve(overlap)
-        return View(axis, column[kept], self.values[kept], self.steps[kept], pieces, note)
+        replaced = len(self) - len(kept) if len(self.segments) > 1 else 0
+        return View(axis, column[kept], self.values[kept], self.steps[kept], pieces, note, replaced)
 
     def _resolve(self, overlap: Overlap) -> tuple[IntArray, tuple[int, ...]]:
         """Indices of the samples to draw, sorted, and where among them each piece begins."""

@@ -1,4 +1,4 @@
-"""How bytes reach the disk, so that a reader, a crash or a second writer never breaks them."""
+"""How bytes reach the disk, so that no reader, killed process or second writer breaks them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 class AppendFile:
     """A file that grows by whole records: each is one write(2) to an append-mode descriptor.
 
-    The kernel places each write at the end, so threads, forked children and other processes may
-    append to the same file. Nothing is buffered here: a killed process loses nothing.
+    On POSIX the kernel places each write at the end, so threads, forked children and other
+    processes may append to the same file; on Windows, threads only. Nothing is buffered here: a
+    killed process loses nothing.
     """
 
     def __init__(self, path: Path) -> None:

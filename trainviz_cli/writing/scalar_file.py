@@ -34,9 +34,8 @@ class ScalarFile:
             self._times = AppendFile(path.with_suffix(".times"))
             self._resume_times()
         self._fsync_every_s = fsync_every_s
-        self._end = (
-            self._records.size_at_open
-        )  # where this writer's last line ended, if it is alone
+        # Where this writer's last line ended, if it writes alone.
+        self._end = self._records.size_at_open
         self._last = time.time()
         self._next_stamp = 0.0
         self._stamped = True

@@ -44,11 +44,13 @@ def dump_config(config: Mapping[str, object]) -> str:
         ValueError: The config nests more than `MAX_DEPTH` levels deep, or contains itself.
     """
     named: dict[str, object] = {}
-    extra: dict[str, object] = {}
+    extra: dict[object, object] = {}
     for key, value in config.items():
-        plain = _plain(key)
-        name = plain if isinstance(plain, str) else _key_text(plain, 0)
-        (named if _is_name(name) and name not in _RESERVED else extra)[name] = value
+        name = _plain(key)
+        if isinstance(name, str) and _is_name(name) and name not in _RESERVED:
+            named[name] = value
+        else:
+            extra[key] = value
     blocks = [_lines(f"{name} = ", named[name], 0) for name in sorted(named)]
     if extra:
         blocks.append(_lines(f"{EXTRA} = ", extra, 0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from datetime import UTC, datetime
 from io import BytesIO
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from trainviz_cli.analysis.scales import hidden, x_scale, y_scale
+from trainviz_cli.analysis.scales import dates, hidden, x_scale, y_scale
 from trainviz_cli.errors import UsageError, WriteError
 from trainviz_cli.render.figure.legends import add_key, read_key, remarks
 from trainviz_cli.render.figure.lettering import DARK, LONGEST, PALE, families, legible, lettering
@@ -78,12 +77,12 @@ def save(figure: Figure, path: Path) -> None:
     """Writes the figure to a .png, .svg or .pdf file: all of it or nothing.
 
     Raises:
-        UsageError: The file's name ends otherwise.
-        WriteError: It couldn't be written.
+        UsageError: The file's name ends otherwise, or it couldn't be written.
     """
     suffix = path.suffix.lower()
     if suffix not in _METADATA:
-        raise UsageError(f"can't write {suffix or path.name} figures", hint=".png, .svg or .pdf")
+        what = f"{suffix} figures" if suffix else f"{path} without an ending"
+        raise UsageError(f"can't write {what}", hint=".png, .svg or .pdf")
     settings: dict[Any, Any] = {
         "svg.hashsalt": "trainviz",
         "svg.fonttype": "path",
@@ -152,12 +151,10 @@ def _lay_out(chart: Chart) -> None:
 def _x_label(panel: Panel, x: Scale) -> str:
     if x.kind != "time":
         return _LABELS.get(panel.axis, panel.axis)
-    try:
-        first, last = (
-            f"{datetime.fromtimestamp(end, UTC).astimezone():%Y-%m-%d}" for end in (x.low, x.high)
-        )
-    except (OverflowError, OSError, ValueError):  # no date of any calendar
+    days = dates(x)
+    if not days:
         return "unix seconds"
+    first, last = days
     return f"local time, {first}" if first == last else f"local time, {first} to {last}"
 
 

@@ -96,7 +96,7 @@ def remarks(panel: Panel, key: Key | None, *, alone: bool) -> list[str]:
 
 def restarts(panel: Panel) -> list[str]:
     """What a restarted run shows, where there is one."""
-    restarted = any(len(curve.view.pieces) > 1 for curve in panel.curves)
+    restarted = any(len(curve.view.pieces) > 1 or curve.view.replaced for curve in panel.curves)
     return [_OVERLAPS[panel.drawing.overlap]] if restarted else []
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from trainviz_cli.analysis.scales import hidden, x_scale, y_scale
+from trainviz_cli.analysis.scales import dates, hidden, x_scale, y_scale
 from trainviz_cli.render.term.canvas import ASCII_DOTS, BRAILLE, DotGlyphs, draw_line, patterns
 from trainviz_cli.render.term.legend import legend, mark_of
 from trainviz_cli.render.term.style import BOLD, DIM, PLAIN, Line, Span, Style
@@ -85,7 +84,7 @@ class _Plot:
         shape = (height, width)
         self._styles: list[Style] = [PLAIN]
         self._main, self._raw = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-        self._main_style, self._raw_style = np.zeros(shape, np.int16), np.zeros(shape, np.int16)
+        self._main_style, self._raw_style = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
         self._signs: list[tuple[int, int, str, Style]] = []
 
     def add(self, curve: Curve, mark: str | None) -> None:
@@ -164,7 +163,7 @@ class _Plot:
         return [self._spans(*row) for row in zip(characters, owners, strict=True)]
 
     def _spans(
-        self, characters: npt.NDArray[np.uint16], owners: npt.NDArray[np.int16]
+        self, characters: npt.NDArray[np.uint16], owners: npt.NDArray[np.int32]
     ) -> list[Span]:
         text = characters.astype("<u2").tobytes().decode("utf-16-le")
         edges = [0, *(np.flatnonzero(np.diff(owners)) + 1).tolist(), len(text)]
@@ -241,12 +240,8 @@ def _labels_before(end: int, plot: _Plot, margin: int) -> tuple[str, int]:
 
 
 def _axis_name(panel: Panel, x: Scale) -> str:
-    if panel.axis != "time":
+    days = dates(x) if panel.axis == "time" else None
+    if not days:
         return panel.axis
-    try:
-        first, last = (datetime.fromtimestamp(end, UTC).astimezone() for end in (x.low, x.high))
-    except (OverflowError, OSError, ValueError):  # no date of any calendar
-        return "time"
-    if first.date() == last.date():
-        return f"time, {first:%Y-%m-%d}"
-    return f"{first:%Y-%m-%d} to {last:%m-%d}"
+    first, last = days
+    return f"time, {first}" if first == last else f"{first} to {last[5:]}"

@@ -91,5 +91,8 @@ def preparation(panel: Panel) -> Iterator[str]:
     """How the curves were smoothed, and what became of steps that were logged again."""
     if panel.drawing.smooth:
         yield f"smoothed: {panel.drawing.smooth.label}; the samples themselves behind"
-    if any(len(curve.view.pieces) > 1 for curve in panel.curves):
-        yield f"restarted: where steps were logged again, {_OVERLAPS[panel.drawing.overlap]}"
+    replaced = sum(curve.view.replaced for curve in panel.curves)
+    if replaced or any(len(curve.view.pieces) > 1 for curve in panel.curves):
+        gone = f" ({replaced} samples not shown; --overlap all)" if replaced else ""
+        shown = _OVERLAPS[panel.drawing.overlap]
+        yield f"restarted: where steps were logged again, {shown}{gone}"

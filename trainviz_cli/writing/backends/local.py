@@ -178,7 +178,7 @@ class LocalVisBackend:
             replace_file(self._config, content)
 
     def close(self) -> None:
-        """Waits until the disk has everything, and gives the descriptors back."""
+        """Waits until the disk has every record, and gives the descriptors back."""
         files: list[ScalarFile | AppendFile] = [
             *self._scalar_files.values(),
             *self._extra_files.values(),
