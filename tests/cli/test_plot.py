@@ -520,3 +520,50 @@ def test_no_numbers_break_a_chart(
         (found,) = series(exact)
         assert len(found["x"]) == len(found["y"])
         assert found["y"].count(None) == len(found["nonfinite"])
+
+
+def test_what_a_restart_replaced_is_said(trainviz: Any, log: Any, tmp_path: Path) -> None:
+    """A training begun anew in its folder hides what it has not reached yet, and says so."""
+    steps = [*range(1, 11), *range(1, 5)]
+    ran = trainviz(
+        "plot", log(tmp_path / "a", [{"loss": 1 / step, "step": step} for step in steps])
+    )
+    assert "10 samples of replaced starts are not shown (--overlap all)" in ran.lines
+    assert "replaced" not in trainviz("plot", log(tmp_path / "b", [{"loss": 1, "step": 1}])).out
+
+
+def test_a_run_without_the_axis_is_named_and_the_others_drawn(
+    trainviz: Any, tmp_path: Path
+) -> None:
+    """Only where no run has the axis is it an error, and that says which run it is about."""
+    for name, more in (("with", {"epoch": 0.5}), ("without", {})):
+        (tmp_path / name).mkdir()
+        record = {"loss": 1, **more, "step": 1}
+        (tmp_path / name / "scalars.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
+    ran = trainviz("plot", tmp_path / "with", tmp_path / "without", "-k", "loss", "-x", "epoch")
+    assert ran.code == 0
+    assert "without: loss has no epoch axis" in ran.out
+    alone = trainviz("plot", tmp_path / "without", "-k", "loss", "-x", "epoch")
+    assert (alone.code, alone.out) == (3, "")
+    assert alone.err.startswith("trainviz: without: loss has no epoch axis")
+
+
+def test_an_empty_window_says_that_it_is(trainviz: Any, log: Any, tmp_path: Path) -> None:
+    """Limits with no sample between them give an empty chart, not a silent one."""
+    ran = trainviz(
+        "plot",
+        log(tmp_path / "a", [{"loss": 1, "step": 1}, {"loss": 2, "step": 9}]),
+        "--xlim",
+        "50:60",
+    )
+    assert "no sample lies between the ends of the x axis" in ran.out
+
+
+def test_samples_of_one_instant_have_a_time_axis_in_seconds(
+    trainviz: Any, log: Any, tmp_path: Path
+) -> None:
+    """A first try that logs within a millisecond is not drawn over decades."""
+    run = log(tmp_path / "a", [{"loss": step, "step": step} for step in range(3)])
+    times = Path(run) / "scalars.times"
+    times.write_text('{"offset": 1, "time": 1700000000}\n', encoding="utf-8")
+    assert re.search(r"\d\d:\d\d:\d\d", trainviz("plot", run, "-x", "time").out)

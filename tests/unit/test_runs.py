@@ -505,3 +505,30 @@ def test_the_head_of_a_file_is_bounded(tmp_path: Path) -> None:
     assert Place.at(tmp_path / "big").head() == b"x" * 16_384
     assert Place.at(tmp_path).head("missing") == b""
     assert Place.at(tmp_path).head() == b""
+
+
+def test_a_crash_loop_keeps_what_was_before_it(tmp_path: Path) -> None:
+    """A start that resumes where a crashed one did takes its place, not that of all before."""
+    write_starts(tmp_path, log(10, 20, 90, 100), log(90), log(90, 110))
+    run = open_run(tmp_path)
+    assert run["loss"].view().steps.tolist() == [10, 20, 90, 110]
+    (remark,) = [each.message for each in run.diagnostics]
+    assert SECOND in remark
+    assert FIRST not in remark
+
+
+def test_files_of_one_stem_are_two_runs(tmp_path: Path) -> None:
+    """Logs that differ only in their ending are told apart by it."""
+    write(tmp_path, {"a.json": log(1), "a.log": log(2)})
+    found = locate_runs([str(tmp_path / "a.json"), str(tmp_path / "a.log")])
+    assert names(found) == ["a.json", "a.log"]
+
+
+def test_what_is_no_run_is_passed_over_beside_runs(tmp_path: Path) -> None:
+    """Where the caller takes note of it, what holds no log stops no other; alone it is an error."""
+    write(tmp_path, {"a/scalars.json": log(1), "b/config.py": "", "notes.txt": "x"})
+    passed_over: list[TrainvizError] = []
+    assert names(locate_runs([str(tmp_path / "*")], passed_over)) == ["a"]
+    assert [type(error) for error in passed_over] == [NotFoundError, UnreadableError]
+    with pytest.raises(NotFoundError, match="no training log"):
+        locate_runs([str(tmp_path / "b")], [])

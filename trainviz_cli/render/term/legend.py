@@ -93,6 +93,6 @@ def preparation(panel: Panel) -> Iterator[str]:
         yield f"smoothed: {panel.drawing.smooth.label}; the samples themselves behind"
     replaced = sum(curve.view.replaced for curve in panel.curves)
     if replaced or any(len(curve.view.pieces) > 1 for curve in panel.curves):
-        gone = f" ({replaced} samples not shown; --overlap all)" if replaced else ""
-        shown = _OVERLAPS[panel.drawing.overlap]
-        yield f"restarted: where steps were logged again, {shown}{gone}"
+        yield f"restarted: where steps were logged again, {_OVERLAPS[panel.drawing.overlap]}"
+    if replaced:
+        yield f"{replaced} samples of replaced starts are not shown (--overlap all)"
