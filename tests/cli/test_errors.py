@@ -268,6 +268,16 @@ def test_pipes_are_not_waited_for(trainviz: Any, tmp_path: Path) -> None:
     assert trainviz("plot", tmp_path).code == 0
 
 
+def test_nobody_reads_the_error(spawn: Any, tmp_path: Path) -> None:
+    """When who read stderr is gone, the exit code still says what happened."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    child = spawn("plot", tmp_path / "missing", stderr=writing)
+    os.close(writing)
+    out, _ = child.communicate(timeout=60)
+    assert (child.returncode, out) == (3, b"")
+
+
 @pytest.mark.parametrize("arguments", [["plot", "--json"], ["plot"], ["formats"], ["--help"]])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_reader_that_has_seen_enough(

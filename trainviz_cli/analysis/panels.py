@@ -118,7 +118,7 @@ def build_panels(runs: Sequence[Run], keys: Sequence[str], drawing: Drawing) -> 
     """The charts that show these keys of these runs: one per key, or all in one.
 
     Raises:
-        NotFoundError: No run has a key, or one lacks what the x axis counts.
+        NotFoundError: No run has a key, or none that has it knows what the x axis counts.
     """
     groups = [list(keys)] if drawing.together else [[key] for key in keys]
     return [_panel(runs, group, drawing) for group in groups]

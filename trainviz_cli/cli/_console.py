@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Mapping
+    from typing import TextIO
 
     from trainviz_cli.model.run import Run
     from trainviz_cli.render.term.chart import Look
@@ -30,7 +32,16 @@ def say(message: str, *, prefix: str = "trainviz: ") -> None:
     if len(line) > _LONGEST_LINE:
         line = f"{line[:_LONGEST_LINE]}..."
     # Not by click.echo, which writes UTF-8 even where the locale has no such thing.
-    print(f"{prefix}{line}", file=sys.stderr, flush=True)  # noqa: T201 - the one place that does
+    try:
+        print(f"{prefix}{line}", file=sys.stderr, flush=True)  # noqa: T201 - the one place that does
+    except OSError:  # nobody reads stderr any more, and there is nowhere else to say so
+        leave(sys.stderr)
+
+
+def leave(stream: TextIO) -> None:
+    """Lets Python flush what is left in a stream that takes no more, at exit, into nothing."""
+    with suppress(OSError, ValueError):  # a stream that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def note(message: str) -> None:

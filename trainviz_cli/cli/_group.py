@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import suppress
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import NoReturn
@@ -13,7 +12,7 @@ from typing import NoReturn
 import click
 
 from trainviz_cli.cli import commands
-from trainviz_cli.cli._console import say
+from trainviz_cli.cli._console import leave, say
 from trainviz_cli.errors import TrainvizError
 
 _INTERRUPTED = 130
@@ -51,7 +50,8 @@ def run(group: click.Group) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         code = _INTERRUPTED
     except BrokenPipeError:
-        code = _leave_output()  # who read it has seen enough
+        leave(sys.stdout)  # who read it has seen enough
+        code = 0
     except OSError as error:
         if error.filename is not None:
             raise
@@ -71,7 +71,7 @@ def _lose_output(error: OSError) -> int:
     code = 0
     if os.name != "nt" or error.errno != errno.EINVAL:  # which is how Windows says broken pipe
         code = _show(f"can't write the output: {error.strerror}", None, _UNUSABLE_OUTPUT)
-    _leave_output()
+    leave(sys.stdout)
     return code
 
 
@@ -84,13 +84,6 @@ def _invoke(group: click.Group, arguments: list[str]) -> int:
     except click.exceptions.Exit as done:
         sys.stdout.flush()
         return done.exit_code
-    return 0
-
-
-def _leave_output() -> int:
-    """Lets Python flush what is left at exit into nothing."""
-    with suppress(OSError, ValueError):  # a stdout that is no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
