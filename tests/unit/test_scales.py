@@ -305,7 +305,7 @@ def test_every_curve_has_a_finite_axis(
     assert (0 if log else -math.inf) < y.low < y.high
     assert y.positions(np.array([y.low, y.high])).tolist() == [0, 1]
     assert y.ticks(5)
-    is_flattened(chart, y)
+    is_flattened(chart)
     hidden(chart, x, y)
 
 
@@ -368,13 +368,29 @@ def test_robust_y_axis_and_what_it_hides() -> None:
 
 
 def test_a_squeezed_chart_is_flattened() -> None:
-    """A spike that squeezes the rest is noticed; noise, a short run and a log axis are not."""
+    """A spike that squeezes the rest is noticed, also out of a constant; noise and none are not."""
     bulk = np.random.default_rng(0).uniform(0, 1, 500).tolist()
-    spiked = panel([*bulk, 1e3])
-    assert is_flattened(spiked, y_scale(spiked, x_scale(spiked)))
-    assert not is_flattened(panel(bulk), Scale(0, 1))
-    assert not is_flattened(panel([1, 1, 1e3]), Scale(0, 1e3))
-    assert not is_flattened(spiked, Scale(1e-3, 1e3, log=True))
+    assert is_flattened(panel([*bulk, 1e3]))
+    assert is_flattened(panel([*[0.1] * 30, 5]))
+    assert not is_flattened(panel([0.1] * 30))
+    assert not is_flattened(panel(bulk))
+    assert not is_flattened(panel([1, 1, 1e3]))
+    assert not is_flattened(panel([math.nan] * 30))
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        Drawing(robust=True),
+        Drawing(log_y=True),
+        Drawing(ylim=Limits(0, 1e4)),
+        Drawing(xlim=Limits(0, 400)),
+    ],
+)
+def test_a_chart_drawn_as_asked_is_not_flattened(drawing: Drawing) -> None:
+    """Where the scale was chosen, or the spike is out of sight, there is nothing to offer."""
+    bulk = np.random.default_rng(0).uniform(0, 1, 500).tolist()
+    assert not is_flattened(panel([*bulk, 1e3], drawing=drawing))
 
 
 def test_hidden_names_the_curve_where_there_are_several() -> None:

@@ -120,10 +120,15 @@ def robust_ends(values: FloatArray) -> tuple[float, float] | None:
     return float(near.min()), float(near.max())
 
 
-def is_flattened(panel: Panel, y: Scale) -> bool:
-    """Whether a few outliers squeeze the rest into a tenth of the axis."""
-    ends = robust_ends(_concatenate(curve.view.y for curve in panel.curves))
-    return ends is not None and not y.log and ends[1] - ends[0] < _FLATTENED * (y.high - y.low)
+def is_flattened(panel: Panel) -> bool:
+    """Whether a few outliers, and nobody's wish, squeeze the rest into a tenth of the axis."""
+    drawing = panel.drawing
+    if drawing.robust or drawing.log_y or drawing.ylim != (None, None):
+        return False
+    x = x_scale(panel)
+    values = _concatenate(_visible(curve.view.y, curve.view.x, x) for curve in panel.curves)
+    near, (low, high) = robust_ends(values), _ends(values, log=False)
+    return near is not None and near[1] - near[0] < _FLATTENED * (high - low)
 
 
 def hidden(panel: Panel, x: Scale, y: Scale) -> list[str]:

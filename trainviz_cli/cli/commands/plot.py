@@ -70,12 +70,12 @@ def command(
 def _draw_in_terminal(
     panels: list[Panel], width: int | None, height: int | None, console: Console
 ) -> None:
-    from trainviz_cli.analysis.scales import is_flattened, x_scale, y_scale
+    from trainviz_cli.analysis.scales import is_flattened
     from trainviz_cli.cli._console import note
     from trainviz_cli.render.term.grid import draw_panels
 
     console.show(draw_panels(panels, width or console.width, height, console.look))
-    if any(is_flattened(panel, y_scale(panel, x_scale(panel))) for panel in panels):
+    if any(map(is_flattened, panels)):
         note("a few outliers flatten the curve; --robust shows the rest of it")
 
 
