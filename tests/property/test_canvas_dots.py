@@ -193,3 +193,18 @@ def test_far_away_points_do_not_slow_or_swell() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 100e6
+
+
+@settings(deadline=None)
+@given(points=POINTS, cuts=st.sets(st.integers(1, 29)), **SIZES)
+def test_pieces_are_drawn_as_if_each_were_alone(
+    points: list[Point], cuts: set[int], width: int, height: int
+) -> None:
+    """No line joins two pieces, and none loses a dot by being drawn with the others."""
+    begins = [0, *sorted(cut for cut in cuts if cut < len(points))]
+    table = np.array(points, np.float64).reshape(-1, 2)
+    together = draw_line(table[:, 0], table[:, 1], width, height, begins)
+    apart = np.zeros((height, width), bool)
+    for start, stop in pairwise([*begins, len(points)]):
+        apart |= drawn(points[start:stop], width, height)
+    assert (together == apart).all()

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trainviz_cli.model.series import FloatArray
 
 Dots = npt.NDArray[np.bool_]
@@ -43,7 +45,9 @@ BRAILLE = _braille()
 ASCII_DOTS = DotGlyphs(1, 2, np.array([[1], [2]], np.uint8), np.array([*b" '.:"], np.uint16))
 
 
-def draw_line(x: FloatArray, y: FloatArray, width: int, height: int) -> Dots:
+def draw_line(
+    x: FloatArray, y: FloatArray, width: int, height: int, pieces: Sequence[int] = (0,)
+) -> Dots:
     """(height, width) the dots of a line through points, and of points that stand alone.
 
     A line covers, in each column of dots it crosses, everything between the lowest and the highest
@@ -54,11 +58,13 @@ def draw_line(x: FloatArray, y: FloatArray, width: int, height: int) -> Dots:
         y: (N,) 0..1 from the bottom to the top.
         width: Dots.
         height: Dots.
+        pieces: Where each piece of the line begins; no two are joined.
     """
     columns = x * (width - 1) + 0.5
     rows = (1 - y) * (height - 1) + 0.5
     known = np.isfinite(columns) & np.isfinite(rows)
     joined = known[1:] & known[:-1]
+    joined[np.array(pieces[1:], np.int64) - 1] = False
     counts = np.zeros(width * (height + 1), np.int64)
     at_once = _MOST_CROSSINGS // width + 1
     for start in range(0, len(joined), at_once):

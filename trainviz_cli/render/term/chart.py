@@ -102,10 +102,8 @@ class _Plot:
     ) -> npt.NDArray[np.uint8]:
         glyphs = self.look.dots
         size = self.width * glyphs.columns, self.height * glyphs.rows
-        dots = np.zeros(size[::-1], bool)
         across, up = self.x.positions(curve.view.x), self.y.positions(values)
-        for piece in curve.view.slices():
-            dots |= draw_line(across[piece], up[piece], *size)
+        dots = draw_line(across, up, *size, curve.view.pieces)
         if raw and self.look.monochrome:
             dots[::2, ::2] = dots[1::2, 1::2] = False
         numbers = patterns(dots, glyphs)
