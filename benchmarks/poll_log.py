@@ -10,7 +10,7 @@ from time import perf_counter
 from measuring import Row, judged, show
 from workloads import log, log_lines
 
-from trainviz_cli.formats.local import LocalReader
+from trainviz_cli.formats.local.reader import LocalReader
 
 LINES, NEW, ROUNDS = 1_000_000, 170, 100
 

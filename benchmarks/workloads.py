@@ -75,3 +75,23 @@ def feature_map() -> Picture:
     heat = colormaps["jet"](fine, bytes=True)[:, :, :3]
     blend: Picture = ((photo().astype(np.uint16) + heat) // 2).astype(np.uint8)
     return blend
+
+
+def folder_of_runs(folder: Path, runs: int, lines: int, validates_every: int | None = 50) -> Path:
+    """A new folder of so many runs, each with its own numbers, written by `LocalVisBackend`.
+
+    A line has five values of training, or, every so often, two of validation.
+    """
+    from trainviz_cli import LocalVisBackend
+
+    rng = random.Random(0)  # noqa: S311 - nothing secret
+    for number in range(runs):
+        with LocalVisBackend(folder / f"exp{number:05d}") as vis:
+            vis.add_config({"lr": 0.01 * number, "model": {"depth": 50}})
+            for step in range(1, lines + 1):
+                if validates_every and step % validates_every == 0:
+                    vis.add_scalars({"val/mAP": rng.random(), "val/loss": rng.random()}, step)
+                else:
+                    keys = ("loss", "loss_cls", "loss_bbox", "acc", "grad_norm")
+                    vis.add_scalars({key: rng.random() for key in keys}, step)
+    return folder

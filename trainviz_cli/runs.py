@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +12,6 @@ from trainviz_cli.codecs.lines import refuse_pointer
 from trainviz_cli.errors import NotFoundError, UnreadableError
 from trainviz_cli.formats import all_formats, detect
 from trainviz_cli.formats._format import Place
-from trainviz_cli.model.batch import assemble
-from trainviz_cli.model.diagnostic import Diagnostic, merge
-from trainviz_cli.model.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +19,11 @@ if TYPE_CHECKING:
     from trainviz_cli.errors import TrainvizError
     from trainviz_cli.formats._format import Format
     from trainviz_cli.model.batch import Batch
+    from trainviz_cli.model.diagnostic import Diagnostic
+    from trainviz_cli.model.glance import Glance
+    from trainviz_cli.model.run import Run
+
+GLANCE_BYTES = 1 << 14
 
 # Folders that no training run is in, and that can be very large.
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -35,13 +36,15 @@ class FoundRun(NamedTuple):
         name: Shortest trailing part of the path that no other run found with it shares.
         path: The run directory or log file.
         format: The log format it is in.
+        log: What its reader follows.
         starts: Where MMEngine's `work_dir` is taken as one run: its starts, oldest first.
     """
 
     name: str
     path: Path
     format: Format
-    starts: tuple[Path, ...] = ()
+    log: Path
+    starts: tuple[FoundRun, ...] = ()
 
     def read(self, *, strict: bool = False) -> Run:
         """The run as it is on the disk now.
@@ -52,6 +55,10 @@ class FoundRun(NamedTuple):
         Raises:
             UnreadableError: It can't be read at all, or `strict` met damage.
         """
+        from trainviz_cli.model.batch import assemble
+        from trainviz_cli.model.diagnostic import merge
+        from trainviz_cli.model.run import Run
+
         batches, source, remarks = _read_starts(self)
         diagnostics = merge([*remarks, *(note for batch in batches for note in batch.diagnostics)])
         damage = next((note for note in diagnostics if note.skipped), None)
@@ -71,15 +78,43 @@ class FoundRun(NamedTuple):
             load_config=lambda: self.format.config(source),
         )
 
+    def glance(self, window: int = GLANCE_BYTES) -> Glance:
+        """What the end of its log says; of the last start's, where there are several.
+
+        Args:
+            window: How much of the end to read, in bytes.
+
+        Raises:
+            UnreadableError: It can't be read at all, or is gone.
+        """
+        return self.format.glance(self.log, window)
+
 
 def find_runs(path: str | os.PathLike[str] = ".") -> list[FoundRun]:
     """The runs at or below `path`, each start of a training by itself, in order of their paths.
+
+    A link to a run is a run; other links to folders are not followed.
 
     Raises:
         NotFoundError: There is no such path.
         UnreadableError: The path itself may not be read.
     """
-    return _named(list(_walk(Place.at(Path(path)), join_starts=False)))
+    return find_all_runs([path])
+
+
+def find_all_runs(
+    paths: Sequence[str | os.PathLike[str]], passed_over: list[TrainvizError] | None = None
+) -> list[FoundRun]:
+    """The runs at or below several paths, named together; see `find_runs`.
+
+    Args:
+        paths: Folders, run directories, log files.
+        passed_over: Takes the folders that may not be read.
+    """
+    found: list[FoundRun] = []
+    for path in paths:
+        found += _walk(Place.at(Path(path)), passed_over, join_starts=False)
+    return _named(_unique(found) if len(paths) > 1 else found)
 
 
 def open_run(path: str | os.PathLike[str], *, strict: bool = False) -> Run:
@@ -121,15 +156,14 @@ def locate_runs(
     for path in [path for argument in arguments for path in _expand(argument)]:
         place = Place.at(path)
         try:
-            found += _locate(place)
+            found += _locate(place, passed_over)
         except (NotFoundError, UnreadableError) as error:
             problems.append(error)
     if problems and (passed_over is None or not found):
         raise problems[0]
     if passed_over is not None:
         passed_over += problems
-    unique = {_identity(run.path): run for run in found}
-    return _named(list(unique.values()))
+    return _named(_unique(found))
 
 
 def _expand(argument: str) -> list[Path]:
@@ -143,9 +177,9 @@ def _expand(argument: str) -> list[Path]:
     return [Path(path) for path in paths]
 
 
-def _locate(place: Place) -> list[FoundRun]:
+def _locate(place: Place, passed_over: list[TrainvizError] | None) -> list[FoundRun]:
     path = place.path
-    found = list(_walk(place, join_starts=True))
+    found = list(_walk(place, passed_over, join_starts=True))
     if found:
         return found
     formats = ", ".join(format_.name for format_ in all_formats())
@@ -157,43 +191,84 @@ def _locate(place: Place) -> list[FoundRun]:
     raise NotFoundError(f"no training log in {path}", hint=f"formats tried: {formats}")
 
 
-def _walk(place: Place, *, join_starts: bool) -> Iterator[FoundRun]:
-    """The runs at a place and below it; what can't be read below it is passed over."""
+def _walk(
+    place: Place, passed_over: list[TrainvizError] | None, *, join_starts: bool
+) -> Iterator[FoundRun]:
+    """The runs at a place and below it; what may not be read below it is passed over."""
     waiting = [place]
+    linked: list[Place] = []
     while waiting:
         here = waiting.pop()
         try:
             run = _run_at(here, join_starts=join_starts)
-        except UnreadableError:
+        except (NotFoundError, UnreadableError) as error:
             if here is place:
                 raise
+            _pass_over(error, passed_over)
             continue
         if run:
             yield run
         if not run or not run.starts:
-            waiting += reversed(_places_below(here, run))
+            for below in _places_below(here, run, passed_over):
+                (linked if below.path.name in here.links else waiting).append(below)
+    yield from _linked_runs(place, linked, join_starts=join_starts)
+
+
+def _places_below(
+    place: Place, run: FoundRun | None, passed_over: list[TrainvizError] | None
+) -> Iterator[Place]:
+    """The sub-folders where more runs may be, the last one first."""
+    inside = place.folders - (run.format.parts if run else frozenset()) - _SKIPPED
+    for name in sorted(inside, reverse=True):
+        if name[0] != ".":
+            try:
+                yield Place.at(place.path / name)
+            except (NotFoundError, UnreadableError) as error:
+                _pass_over(error, passed_over)
+
+
+def _pass_over(error: TrainvizError, passed_over: list[TrainvizError] | None) -> None:
+    """Keeps what may not be read; what vanished meanwhile is nobody's business."""
+    if passed_over is not None and isinstance(error, UnreadableError):
+        passed_over.append(error)
+
+
+def _linked_runs(root: Place, linked: list[Place], *, join_starts: bool) -> Iterator[FoundRun]:
+    """The runs that links lead to, out of the folder that was walked; nothing is walked there."""
+    seen = {root.path.resolve()} if linked else set()
+    for place in reversed(linked):
+        target = place.path.resolve()
+        if not seen.isdisjoint([target, *target.parents]):
+            continue
+        with suppress(NotFoundError, UnreadableError):
+            if run := _run_at(place, join_starts=join_starts):
+                seen.add(target)
+                yield run
 
 
 def _run_at(place: Place, *, join_starts: bool) -> FoundRun | None:
     """The run that this very place is, or, joined, the starts in it."""
-    if format_ := detect(place):
-        return FoundRun("", place.path, format_)
+    if detected := detect(place):
+        return FoundRun("", place.path, *detected)
     for candidate in all_formats() if join_starts else ():
-        if starts := tuple(candidate.starts(place)):
-            return FoundRun("", place.path, candidate, starts)
+        if starts := _starts(candidate, place):
+            return FoundRun("", place.path, candidate, starts[-1].log, starts)
     return None
 
 
-def _places_below(place: Place, run: FoundRun | None) -> list[Place]:
-    """The sub-folders where more runs may be."""
-    parts = run.format.parts if run else frozenset()
-    places = []
-    for name in sorted(place.folders - parts - _SKIPPED):
-        folder = place.path / name
-        if not name.startswith(".") and not folder.is_symlink():
-            with suppress(NotFoundError, UnreadableError):
-                places.append(Place.at(folder))
-    return places
+def _starts(candidate: Format, place: Place) -> tuple[FoundRun, ...]:
+    """The sub-folders that are starts of one training; those without a log are left out."""
+    found = []
+    for name in candidate.starts(place):
+        with suppress(NotFoundError, UnreadableError):
+            start = Place.at(place.path / name)
+            if log := candidate.find_log(start):
+                found.append(FoundRun(name, start.path, candidate, log))
+    return tuple(found)
+
+
+def _unique(found: list[FoundRun]) -> list[FoundRun]:
+    return list({_identity(run.path): run for run in found}.values())
 
 
 def _named(found: list[FoundRun]) -> list[FoundRun]:
@@ -201,7 +276,7 @@ def _named(found: list[FoundRun]) -> list[FoundRun]:
     whole = [_own_parts(run.path) for run in found]
     # A log file is called after its run, unless another file is as well.
     short = [
-        (*own[:-1], own[-1].removesuffix(run.path.suffix)) if run.path.is_file() else own
+        (*own[:-1], own[-1].removesuffix(run.path.suffix)) if run.log is run.path else own
         for own, run in zip(whole, found, strict=True)
     ]
     often = Counter(short)
@@ -235,11 +310,15 @@ def _read_starts(found: FoundRun) -> tuple[list[Batch], Path, list[Diagnostic]]:
     A start continues the ones that began before its first step, and takes the place of the others:
     of all, where it begins again from the start.
     """
-    joined: list[tuple[Path, Batch]] = []
+    from dataclasses import replace
+
+    from trainviz_cli.model.diagnostic import Diagnostic
+
+    joined: list[tuple[FoundRun, Batch]] = []
     left_out: list[str] = []
     remarks: list[Diagnostic] = []
-    for path in found.starts or (found.path,):
-        batch = found.format.reader(path).poll()
+    for start in found.starts or (found,):
+        batch = start.format.reader(start.log).poll()
         if joined and not len(batch):
             remarks += batch.diagnostics
             continue
@@ -247,9 +326,9 @@ def _read_starts(found: FoundRun) -> tuple[list[Batch], Path, list[Diagnostic]]:
             remarks += joined.pop()[1].diagnostics
         while joined and batch.steps[0] <= joined[-1][1].steps[0]:
             left_out.append(joined.pop()[0].name)
-        joined.append((path, replace(batch, new_start=bool(joined))))
+        joined.append((start, replace(batch, new_start=bool(joined))))
     if left_out:
         names = ", ".join(sorted(left_out))
         message = f"starts that a later one began over are left out: {names}"
         remarks.append(Diagnostic(str(found.path), None, message))
-    return [batch for _, batch in joined], joined[-1][0], remarks
+    return [batch for _, batch in joined], joined[-1][0].log, remarks

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from trainviz_cli import formats
 
-FORMATS = [file.stem for file in Path(formats.__file__).parent.glob("*.py") if file.stem[0] != "_"]
+FORMATS = [file.stem for file in Path(formats.__file__).parent.glob("[!_]*")]
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 12\n"
 NOBODY = 65534
 

@@ -8,9 +8,7 @@ import pytest
 
 from trainviz_cli import formats
 
-NAMES = sorted(
-    file.stem for file in Path(formats.__file__).parent.glob("*.py") if file.stem[0] != "_"
-)
+NAMES = sorted(file.stem for file in Path(formats.__file__).parent.glob("[!_]*"))
 
 
 def test_every_format_is_listed(trainviz: Any) -> None:

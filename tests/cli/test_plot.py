@@ -108,7 +108,7 @@ def test_together_is_one_chart(trainviz: Any, run: Path) -> None:
 def test_without_key_the_main_metrics_show(trainviz: Any, samples: Path) -> None:
     """Losses, then evaluation metrics, then the rest; never epoch or time."""
     ran = trainviz("plot", samples / "sgd_seed0")
-    assert titles(ran) == ["train/loss", "val/loss", "train/acc", "val/acc", "val/mAP", "lr"]
+    assert titles(ran) == ["train/loss", "val/loss", "val/acc", "val/mAP", "train/acc", "lr"]
     assert ran.err == ""
 
 

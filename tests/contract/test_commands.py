@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import click
+import jsonschema
 import pytest
 
 from trainviz_cli.cli import commands, run_trainviz, trainviz
@@ -24,15 +25,84 @@ MODULES = sorted(
 
 # Arguments that make a command report something quickly; `--json` is added.
 CALLS: dict[str, list[str]] = {
+    "compare": [str(SAMPLES), "-k", "mAP"],
+    "completion": ["bash"],
     "formats": [],
+    "ls": [str(SAMPLES)],
     "plot": [str(SAMPLES), "-k", "mAP"],
+    "show": [str(SAMPLES / "sgd_seed0")],
 }
 
-# What the contract says stands at the top of each document, and in each row below.
-FIELDS = {
-    "ls": ("runs", {"name", "path", "format", "records", "last_step", "updated", "last"}),
-    "plot": ("series", {"run", "key", "axis", "x", "y", "nonfinite"}),
-    "compare": ("rows", {"run", "key", "last", "best", "best_step"}),
+_NUMBER = {"type": ["number", "null"]}
+_TEXT = {"type": "string"}
+_STEPS = {"type": "array", "items": {"type": "number"}}
+
+
+def _object(**fields: Any) -> dict[str, Any]:
+    """The shape of an object that has these fields, and perhaps more."""
+    return {"type": "object", "required": list(fields), "properties": fields}
+
+
+def _mapping(values: dict[str, Any]) -> dict[str, Any]:
+    """The shape of an object of any fields that are alike."""
+    return {"type": "object", "additionalProperties": values}
+
+
+def _rows(**fields: Any) -> dict[str, Any]:
+    """The shape of a list of such objects, one at least."""
+    return {"type": "array", "minItems": 1, "items": _object(**fields)}
+
+
+# What the contract with scripts says of each document: fields may be added, never renamed.
+SHAPES: dict[str, dict[str, Any]] = {
+    "compare": _object(
+        rows=_rows(run=_TEXT, key=_TEXT, last=_NUMBER, best=_NUMBER, best_step=_NUMBER),
+        config_diff=_mapping(_mapping({})),
+    ),
+    "formats": _object(formats=_rows(name=_TEXT, title=_TEXT, recognised_by=_TEXT)),
+    "ls": _object(
+        runs=_rows(
+            name=_TEXT,
+            path=_TEXT,
+            format=_TEXT,
+            records={"type": "integer"},
+            last_step=_NUMBER,
+            updated={"type": "number"},
+            last=_mapping(_NUMBER),
+        )
+    ),
+    "plot": _object(
+        series=_rows(
+            run=_TEXT,
+            key=_TEXT,
+            axis=_TEXT,
+            x={"type": "array", "items": _NUMBER},
+            y={"type": "array", "items": _NUMBER},
+            nonfinite=_STEPS,
+        )
+    ),
+    "show": _object(
+        name=_TEXT,
+        path=_TEXT,
+        format=_TEXT,
+        keys=_mapping(
+            _object(
+                count={"type": "integer"},
+                first_step={"type": "number"},
+                last_step={"type": "number"},
+                last=_NUMBER,
+                best=_NUMBER,
+                best_step=_NUMBER,
+                nonfinite=_STEPS,
+            )
+        ),
+        images=_mapping(_STEPS),
+        config={"type": "object"},
+        notes={
+            "type": "array",
+            "items": _object(path=_TEXT, offset={"type": ["integer", "null"]}, message=_TEXT),
+        },
+    ),
 }
 
 
@@ -121,7 +191,7 @@ def test_examples_are_accepted(name: str) -> None:
     lines = examples(command.help or "")
     assert lines
     for line in lines:
-        words = shlex.split(line)[2:]
+        words = shlex.split(re.split(r" [>|]", line)[0])[2:]
         context = command.make_context(command_name(name), words)
         context.close()
 
@@ -151,18 +221,23 @@ def test_command_is_called_here(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    """`--json` prints one valid document, whose fields are the contract's or more."""
+    """`--json` prints one valid document in the shape that the contract gives it."""
     name = command_name(name)
     if not any("--json" in parameter.opts for parameter in trainviz_command(name).params):
         pytest.skip("does not report")
     code, out, _ = call(capsys, name, *CALLS[name], "--json")
     assert code == 0
     document = json.loads(out, parse_constant=refuse)
-    assert isinstance(document, dict)
-    if name in FIELDS:
-        field, columns = FIELDS[name]
-        assert document[field]
-        assert all(columns <= set(row) for row in document[field])
+    jsonschema.Draft202012Validator(SHAPES[name]).validate(document)
+
+
+def test_the_shapes_are_seen_to_be_broken() -> None:
+    """A document that lacks a field, or has another kind of value there, is not let through."""
+    validator = jsonschema.Draft202012Validator(SHAPES["compare"])
+    row = {"run": "a", "key": "b", "last": 1.0, "best": None, "best_step": 1}
+    assert validator.is_valid({"rows": [row], "config_diff": {"lr": {"a": 0.1}}})
+    for wrong in ({**row, "last": "1"}, {key: row[key] for key in row if key != "best"}):
+        assert not validator.is_valid({"rows": [wrong], "config_diff": {}})
 
 
 def trainviz_command(name: str) -> click.Command:
@@ -172,11 +247,10 @@ def trainviz_command(name: str) -> click.Command:
     return command
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if command_name(name) in FIELDS])
+@pytest.mark.parametrize("name", SHAPES)
 def test_commands_of_the_contract_report(name: str) -> None:
     """A command that the contract gives a document for has `--json`."""
-    parameters = trainviz_command(command_name(name)).params
-    assert any("--json" in parameter.opts for parameter in parameters)
+    assert any("--json" in parameter.opts for parameter in trainviz_command(name).params)
 
 
 def test_no_command_is_imported_for_another(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,8 @@ def run_of(expected: Path) -> Path:
 
 def recognises(format_: Format, place: Place) -> bool:
     """Whether a format takes a place as a run, or as starts of one training."""
-    return format_.claims(place) or bool(format_.starts(place))
+    starts = (Place.at(place.path / name) for name in format_.starts(place))
+    return any(format_.find_log(each) is not None for each in (place, *starts))
 
 
 def text_of(numbers: object) -> str:
@@ -56,7 +57,7 @@ def text_of(numbers: object) -> str:
 def test_every_file_beside_is_a_format() -> None:
     """Adding a format is adding a file: each public module binds one, named as the file is."""
     folder = Path(str(formats.__file__)).parent
-    names = sorted(path.stem for path in folder.glob("[!_]*.py"))
+    names = sorted(path.stem for path in folder.glob("[!_]*") if path.suffix in {"", ".py"})
     assert [format_.name for format_ in all_formats()] == names
     assert [import_module(f"{formats.__name__}.{name}").FORMAT for name in names] == [
         *all_formats()
@@ -127,7 +128,7 @@ def test_every_golden_case_is_found(expected: Path) -> None:
 def test_every_reader_goes_on_where_it_was(expected: Path) -> None:
     """The second poll of a log that did not grow is empty."""
     for run in find_runs(run_of(expected)):
-        reader = run.format.reader(run.path)
+        reader = run.format.reader(run.log)
         first, second = reader.poll(), reader.poll()
         assert len(second) == len(second.values) == 0
         assert second.keys == first.keys

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trainviz_cli.analysis.downsample import extremes
+from trainviz_cli.model.downsample import extremes
 
 VALUES = st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
 

@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trainviz_cli.codecs import jsonl, lines
+from trainviz_cli.codecs.blocks import parse_one_by_one, parse_together
 from trainviz_cli.codecs.jsonl import JsonLines, Table
 from trainviz_cli.codecs.lines import Block
-from trainviz_cli.codecs.records import parse_one_by_one, parse_together
 from trainviz_cli.errors import UnreadableError
 from trainviz_cli.formats.local import FORMAT
 from trainviz_cli.model.batch import assemble
@@ -217,7 +217,7 @@ def test_a_run_does_not_depend_on_how_its_log_grew(
     """The batches of a live reader, put together, are the run that is read afterwards."""
     place = emptied(folder / "run")
     data = b'{"first": 0, "step": 0}\n' + data  # without a step in the first it would count rows
-    reader = FORMAT.reader(place)
+    reader = FORMAT.reader(place / "scalars.json")
     batches = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "_BLOCK_BYTES", block_bytes)
@@ -289,7 +289,7 @@ def test_no_bytes_are_an_error_of_another_kind(
 ) -> None:
     """Anything at all is read to its end: as records, as damage, or as the documented error."""
     place = emptied(folder / "run")
-    reader = FORMAT.reader(place)
+    reader = FORMAT.reader(place / "scalars.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "_BLOCK_BYTES", block_bytes)
         for part in chunks(data, cuts):

@@ -27,7 +27,10 @@ def test_the_same_damage_is_counted_together() -> None:
             Diagnostic("log", None, "no JSON", 1),
         ]
     )
-    assert merged == (Diagnostic("log", 10, "no JSON", 6), Diagnostic("log", 20, "no step", 2))
+    assert merged == (
+        Diagnostic("log", 10, "no JSON", 6, (30,)),
+        Diagnostic("log", 20, "no step", 2),
+    )
 
 
 def test_files_are_kept_apart() -> None:
@@ -68,7 +71,7 @@ def test_known_kinds_are_counted_by_themselves_when_it_is_full() -> None:
     """What already has a line goes on being counted there."""
     kinds = [Diagnostic("log", i, f"kind {i}", 1) for i in range(80)]
     merged = merge([*kinds, Diagnostic("log", 99, "kind 3", 5)])
-    assert Diagnostic("log", 3, "kind 3", 6) in merged
+    assert Diagnostic("log", 3, "kind 3", 6, (99,)) in merged
 
 
 @settings(deadline=None)
@@ -79,3 +82,16 @@ def test_counts_add_up_however_the_file_grew(diagnostics: list[Diagnostic], cut:
     assert sum(each.skipped for each in merged) == sum(each.skipped for each in diagnostics)
     assert len({(each.path, each.message) for each in merged}) == len(merged)
     assert merge([*merge(diagnostics[:cut]), *diagnostics[cut:]]) == merged
+
+
+def test_the_places_are_kept_up_to_a_hundred() -> None:
+    """Where the same damage was met again is known, but a hostile file can't fill the memory."""
+    (merged,) = merge(Diagnostic("log", at, "no JSON", 1) for at in range(500))
+    assert merged == Diagnostic("log", 0, "no JSON", 500, tuple(range(1, 101)))
+
+
+def test_merged_diagnostics_can_be_merged_again() -> None:
+    """Block after block, the places stay in the order met."""
+    first = merge([Diagnostic("log", 1, "no JSON", 1), Diagnostic("log", 2, "no JSON", 1)])
+    second = merge([Diagnostic("log", 3, "no JSON", 1), Diagnostic("log", 4, "no JSON", 1)])
+    assert merge([*first, *second]) == (Diagnostic("log", 1, "no JSON", 4, (2, 3, 4)),)

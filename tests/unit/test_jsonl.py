@@ -210,7 +210,7 @@ def test_damage_is_counted_and_what_is_certain_is_kept(
 def test_damage_says_where_it_was_first_met(log: Path) -> None:
     """The offset is the byte where the bad line begins."""
     table = read(log, SOUND + b"oops\n" + SOUND + b"again\n")
-    assert table.diagnostics == (Diagnostic(str(log), len(SOUND), NO_OBJECT, 2),)
+    assert table.diagnostics == (Diagnostic(str(log), len(SOUND), NO_OBJECT, 2, (45,)),)
 
 
 @pytest.mark.parametrize(

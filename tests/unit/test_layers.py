@@ -108,10 +108,16 @@ def test_the_contract_holds(copy: Path) -> None:
             "matplotlib only in render.figure and imaging",
             "trainviz_cli.render.term is not allowed to import matplotlib",
         ),
+        (
+            "render/figure/lines.py",
+            "from rich.console import Console",
+            "rich and textual only in render.term and cli",
+            "trainviz_cli.render.figure is not allowed to import rich",
+        ),
     ],
     ids=[
         *("upwards", "inside a function", "sideways", "new room", "formats", "commands"),
-        *("backends", "click", "matplotlib"),
+        *("backends", "click", "matplotlib", "rich"),
     ],
 )
 def test_a_breach_is_seen(copy: Path, file: str, line: str, contract: str, shown: str) -> None:

@@ -85,7 +85,7 @@ def test_a_folder_without_the_log_is_declined(tmp_path: Path, file: str, content
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content.encode())
-    assert not FORMAT.claims(Place.at(tmp_path))
+    assert FORMAT.find_log(Place.at(tmp_path)) is None
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_a_damaged_scalars_json_is_still_one(tmp_path: Path, data: bytes) -> Non
     """Empty, half written or damaged: a file of this name is read, not declined."""
     path = tmp_path / "scalars.json"
     path.write_bytes(data)
-    assert FORMAT.claims(Place.at(tmp_path))
-    assert FORMAT.claims(Place.at(path))
+    assert FORMAT.find_log(Place.at(tmp_path)) is not None
+    assert FORMAT.find_log(Place.at(path)) is not None
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_file_of_any_name_is_known_by_its_records(
     """One record with a step among the first lines makes a log, as any JSON reader reads it."""
     path = tmp_path / "train.jsonl"
     path.write_bytes(data)
-    assert FORMAT.claims(Place.at(path)) is is_log
+    assert (FORMAT.find_log(Place.at(path)) is not None) is is_log
 
 
 def test_scalars_json_wins_over_its_copy(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_without_any_step_the_order_is_the_axis(read: Writer) -> None:
 def test_the_order_goes_on_counting(tmp_path: Path) -> None:
     """A log without steps that grows is numbered through, and remarked on once."""
     log = tmp_path / "scalars.json"
-    reader = FORMAT.reader(tmp_path)
+    reader = FORMAT.reader(tmp_path / "scalars.json")
     log.write_text('{"x": 1}\n{"x": 2}\n')
     first = reader.poll()
     with log.open("a") as file:
@@ -307,7 +307,7 @@ def test_validation_in_the_first_epoch_stands_at_the_line_before_it(tmp_path: Pa
     """While the length of an epoch can't be known, a live reader places it at the last line."""
     log = tmp_path / "scalars.json"
     lines = text_of(*epoch_log(16, 5, 2)).splitlines(keepends=True)
-    reader = FORMAT.reader(tmp_path)
+    reader = FORMAT.reader(tmp_path / "scalars.json")
     log.write_text("".join(lines[:4]))
     assert reader.poll().steps.tolist() == [5, 10, 15, 15]
     with log.open("a") as file:
@@ -416,7 +416,7 @@ def test_a_sidecar_that_cannot_be_read_costs_only_the_times(tmp_path: Path, kind
 def test_times_of_a_log_that_grows(tmp_path: Path) -> None:
     """A live reader gives each batch the times of its own records."""
     log, sidecar = tmp_path / "scalars.json", tmp_path / "scalars.times"
-    reader = FORMAT.reader(tmp_path)
+    reader = FORMAT.reader(tmp_path / "scalars.json")
     for i in range(3):
         with log.open("a") as file, sidecar.open("a") as times:
             file.write(RECORD)
@@ -431,7 +431,7 @@ def test_a_log_begun_again_is_a_new_start(tmp_path: Path) -> None:
     log, sidecar = tmp_path / "scalars.json", tmp_path / "scalars.times"
     log.write_text(RECORD * 3)
     sidecar.write_text('{"offset": 25, "time": 10.0}\n{"offset": 75, "time": 12.0}\n')
-    reader = FORMAT.reader(tmp_path)
+    reader = FORMAT.reader(tmp_path / "scalars.json")
     assert not reader.poll().new_start
     log.write_text(RECORD)
     sidecar.write_text('{"offset": 25, "time": 99.0}\n')

@@ -17,10 +17,9 @@ from trainviz_cli.analysis.ticks import (
     duration_ticks,
     log_ticks,
     number_ticks,
-    plain,
-    short,
     time_ticks,
 )
+from trainviz_cli.model.numbers import plain, short
 
 UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}

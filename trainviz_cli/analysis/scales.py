@@ -14,11 +14,10 @@ from trainviz_cli.analysis.ticks import (
     duration_ticks,
     log_ticks,
     number_ticks,
-    plain,
-    short,
     time_ticks,
 )
 from trainviz_cli.errors import UsageError
+from trainviz_cli.model.numbers import plain, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Round numbers along an axis, and how numbers are written."""
+"""Round numbers along an axis."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, NamedTuple
 
+from trainviz_cli.model.numbers import scientific, short, thousands
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _FINEST = 1e-290  # below, floats lose the digits that tell ticks apart
-_SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _LONGEST_S = 3e10  # to the year 2920, within what every system can name
 _CLOCK_STEPS_S = (
@@ -82,24 +83,6 @@ def time_ticks(low: float, high: float, most: int) -> list[Tick]:
     return [Tick(value, _clock(value, step)) for value in values]
 
 
-def short(value: float) -> str:
-    """A number in few characters: `0.0123`, `15k`, `1.2M`, `3e-7`, `nan`."""
-    if not math.isfinite(value) or value == 0:
-        return f"{value:g}"
-    rounded = float(f"{value:.4g}")
-    value = rounded if math.isfinite(rounded) else value
-    size = abs(value)
-    if size < 1e-3 or size >= 1e15:
-        return _scientific(value)
-    unit, suffix = _unit(size)
-    return f"{value / unit:.4g}{suffix}"
-
-
-def plain(value: float) -> str:
-    """A step: every digit of a whole number, whatever its size."""
-    return str(int(value)) if value == int(value) else f"{value:g}"
-
-
 def _ends(low: float, high: float) -> list[Tick]:
     """The ends of an axis too short for round numbers."""
     return [Tick(low, f"{low:.17g}"), Tick(high, f"{high:.17g}")] if high > low else []
@@ -122,26 +105,16 @@ def _round_step(raw: float) -> float:
     return step if math.isfinite(step) else base
 
 
-def _unit(size: float) -> tuple[float, str]:
-    """What to count a number of this size in: thousands, from ten of them on."""
-    return next(((unit, suffix) for unit, suffix in _SUFFIXES if size >= max(unit, 1e4)), (1.0, ""))
-
-
 def _labels(values: Sequence[float], step: float) -> list[str]:
     """Labels of one kind, with the digits that tell neighbours apart."""
     largest = max(map(abs, values), default=0.0)
     power = math.floor(math.log10(step) + 1e-9)
     digits = max(0, math.floor(math.log10(largest or step) + 1e-9) - power)
     if largest and (largest >= 1e15 or largest < 1e-3):
-        return [_scientific(value, digits) if abs(value) > step / 2 else "0" for value in values]
-    unit, suffix = _unit(largest) if digits < 6 else (1.0, "")
+        return [scientific(value, digits) if abs(value) > step / 2 else "0" for value in values]
+    unit, suffix = thousands(largest) if digits < 6 else (1.0, "")
     decimals = max(0, -math.floor(math.log10(step / unit) + 1e-9))
     return [f"{value / unit + 0.0:.{decimals}f}{suffix if value else ''}" for value in values]
-
-
-def _scientific(value: float, decimals: int = 3) -> str:
-    digits, _, power = f"{value:.{min(decimals, 16)}e}".partition("e")
-    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{int(power)}"
 
 
 def _clock_values(

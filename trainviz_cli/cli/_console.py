@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from typing import TextIO
 
     from trainviz_cli.model.run import Run
     from trainviz_cli.render.term.chart import Look
     from trainviz_cli.render.term.style import ColorDepth, Line
 
+T = TypeVar("T")
+
 _NARROWEST = 24
 _WIDEST = 2000
+_LOWEST = 5
 _MOST_NOTES = 5
 _LONGEST_LINE = 1000
+_MOST_WITHOUT_BAR = 2000
 # For terminals that show no more than ASCII; one character each, so that nothing moves.
-_TO_ASCII = str.maketrans({"…": "~", "σ": "s", "×": "x", "·": ".", "–": "-"})
+_TO_ASCII = str.maketrans({"…": "~", "σ": "s", "×": "x", "·": ".", "–": "-", "Δ": "d"})
 
 
 def say(message: str, *, prefix: str = "trainviz: ") -> None:
@@ -47,6 +52,17 @@ def leave(stream: TextIO) -> None:
 def note(message: str) -> None:
     """Something to know that isn't part of the result."""
     say(message, prefix="trainviz: note: ")
+
+
+def progress(items: Sequence[T], label: str) -> Iterator[T]:
+    """The items one after the other; a bar on stderr says how far, where there are many."""
+    if len(items) < _MOST_WITHOUT_BAR or not sys.stderr.isatty():
+        yield from items
+        return
+    import click
+
+    with click.progressbar(items, label=label, file=sys.stderr) as bar:
+        yield from bar
 
 
 def note_diagnostics(run: Run) -> None:
@@ -109,6 +125,28 @@ class Console(NamedTuple):
         look = Look() if self._shows_unicode else ASCII
         return look._replace(monochrome=not self.depth)
 
+    def show_picture(self, path: Path) -> None:
+        """Previews a picture, as high as the terminal at most.
+
+        Raises:
+            NotFoundError: Nothing is there.
+            UnreadableError: It is no picture, or a damaged one.
+            RefusedError: It would unpack to too many pixels.
+        """
+        from trainviz_cli.imaging.picture import open_picture
+        from trainviz_cli.render.term.graphics import detect_graphics
+        from trainviz_cli.render.term.image import draw_picture
+
+        picture = open_picture(path)
+        graphics = detect_graphics(
+            os.environ,
+            self.depth,
+            only_ascii=not self._shows_unicode,
+            terminal=sys.stdout.isatty(),
+        )
+        # A line for what is below, and one for the prompt.
+        sys.stdout.write(draw_picture(picture, self.width, _terminal_lines() - 2, graphics))
+
     @property
     def _shows_unicode(self) -> bool:
         return not self.ascii and _writes_unicode()
@@ -137,13 +175,25 @@ def _terminal_columns() -> int:
         return 80
 
 
+def _terminal_lines() -> int:
+    """Lines of the terminal; 50 when there is none."""
+    try:
+        return max(os.get_terminal_size(sys.stdout.fileno()).lines, _LOWEST) or 50
+    except (OSError, ValueError):
+        return 50
+
+
 def print_path(path: str) -> None:
-    """A path as the result; what stdout can't encode is escaped."""
+    """A path as the result."""
     from trainviz_cli.render.term.text import printable
 
+    print_text(f"{printable(path)}\n")
+
+
+def print_text(text: str) -> None:
+    """Printable text as the result; what stdout can't encode is escaped."""
     encoding = sys.stdout.encoding or "utf-8"
-    text = printable(path).encode(encoding, "backslashreplace").decode(encoding)
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def print_json(document: Mapping[str, object]) -> None:

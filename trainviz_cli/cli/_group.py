@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from trainviz_cli.cli import commands
+from trainviz_cli.cli._completion import INSTRUCTION, answer
 from trainviz_cli.cli._console import leave, say
 from trainviz_cli.errors import TrainvizError
 
@@ -76,6 +77,8 @@ def _lose_output(error: OSError) -> int:
 
 
 def _invoke(group: click.Group, arguments: list[str]) -> int:
+    if instruction := os.environ.get(INSTRUCTION):
+        return answer(group, instruction)
     # Not `group.main`, which would answer a closed pipe itself, with a code of its own.
     try:
         with group.make_context("trainviz", arguments) as context:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from trainviz_cli.cli._completion import complete_key, complete_path
 from trainviz_cli.cli._console import Console
 
 if TYPE_CHECKING:
@@ -17,56 +18,100 @@ if TYPE_CHECKING:
 
     Command = Callable[..., None]
 
-_DRAWING = (
-    click.option(
+_DRAWING = {
+    "x": click.option(
         "-x",
         "x",
         default="step",
         metavar="AXIS",
         help="step, epoch, time, relative, index, or a key.  [step]",
+        shell_complete=complete_key("step", "epoch", "time", "relative", "index"),
     ),
-    click.option(
+    "smooth": click.option(
         "--smooth", metavar="KIND:N", help="ema:0.9, median:20, mean:20 or gauss:5; raw behind."
     ),
-    click.option("--log-x", is_flag=True, help="Logarithmic x axis."),
-    click.option("--log-y", is_flag=True, help="Logarithmic y axis."),
-    click.option("--xlim", metavar="A:B", help="Ends of the x axis; either may be left out."),
-    click.option("--ylim", metavar="A:B", help="Ends of the y axis; either may be left out."),
-    click.option(
+    "log_x": click.option("--log-x", is_flag=True, help="Logarithmic x axis."),
+    "log_y": click.option("--log-y", is_flag=True, help="Logarithmic y axis."),
+    "xlim": click.option(
+        "--xlim", metavar="A:B", help="Ends of the x axis; either may be left out."
+    ),
+    "ylim": click.option(
+        "--ylim", metavar="A:B", help="Ends of the y axis; either may be left out."
+    ),
+    "overlap": click.option(
         "--overlap",
         type=click.Choice(["first", "last", "all"]),
         default="last",
         help="What a step that was logged again shows.  [last]",
     ),
-    click.option("--together/--split", help="All keys in one chart, or one each.  [split]"),
-    click.option(
+    "together": click.option(
+        "--together/--split", help="All keys in one chart, or one each.  [split]"
+    ),
+    "robust": click.option(
         "--robust/--full", help="Let outliers leave the scale (stated), or show all.  [full]"
     ),
-    click.option("--title", metavar="TEXT", help="Text above the chart."),
+    "title": click.option("--title", metavar="TEXT", help="Text above the chart."),
+}
+_FIGURE = (
+    click.option("--width", type=click.IntRange(24, 10_000), help="Cells; with -o, pixels."),
+    click.option(
+        "--height", type=click.IntRange(6, 10_000), help="Rows of a chart; with -o, pixels."
+    ),
+    click.option("-o", "--output", type=click.Path(), help=".png, .svg or .pdf file."),
+    click.option("--show", is_flag=True, help="Open a window."),
 )
 
 
-def drawing_options(command: Command) -> Command:
-    """Adds how curves are drawn; the command gets them as `drawing`, a dictionary."""
-    names = (
-        "x",
-        "smooth",
-        "log_x",
-        "log_y",
-        "xlim",
-        "ylim",
-        "overlap",
-        "together",
-        "robust",
-        "title",
-    )
+class Place(NamedTuple):
+    """Where curves are drawn.
+
+    Attributes:
+        output: The file; None is no file.
+        show: Whether in a window.
+        width: Cells, or, with a file, pixels; None chooses.
+        height: Rows of a chart, or, with a file, pixels; None chooses.
+    """
+
+    output: str | None
+    show: bool
+    width: int | None
+    height: int | None
+
+
+def drawing_options(*left_out: str) -> Callable[[Command], Command]:
+    """Adds how curves are drawn; the command gets them as `drawing`, a dictionary.
+
+    Args:
+        left_out: Names of options that make no sense for the command.
+    """
+    options = {name: option for name, option in _DRAWING.items() if name not in left_out}
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def collected(**given: Any) -> None:  # noqa: ANN401 - click's own parameters
+            drawing = {name: given.pop(name) for name in options}
+            command(drawing=drawing, **given)
+
+        return _decorated(collected, tuple(options.values()))
+
+    return decorate
+
+
+def figure_options(command: Command) -> Command:
+    """Adds where curves are drawn; the command gets it as `place`, a `Place`."""
 
     @wraps(command)
-    def collected(**given: Any) -> None:  # noqa: ANN401 - click's own parameters
-        drawing = {name: given.pop(name) for name in names}
-        command(drawing=drawing, **given)
+    def collected(
+        *,
+        output: str | None,
+        show: bool,
+        width: int | None,
+        height: int | None,
+        **given: Any,  # noqa: ANN401 - as above
+    ) -> None:
+        command(place=Place(output, show, width, height), **given)
 
-    return _decorated(collected, _DRAWING)
+    return _decorated(collected, _FIGURE)
 
 
 def console_options(command: Command) -> Command:
@@ -86,6 +131,12 @@ def console_options(command: Command) -> Command:
     )
 
 
+run_argument = click.argument("path", metavar="RUN", shell_complete=complete_path)
+
+runs_argument = click.argument(
+    "runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_path
+)
+
 key_option = click.option(
     "-k",
     "--key",
@@ -93,6 +144,7 @@ key_option = click.option(
     multiple=True,
     metavar="KEY",
     help="A key, part of one, a glob, or re:PATTERN; may be repeated.  [the main metrics]",
+    shell_complete=complete_key(),
 )
 
 strict_option = click.option("--strict", is_flag=True, help="Stop at the first damage in a log.")
@@ -101,7 +153,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 
 
 def to_drawing(given: dict[str, Any]) -> Drawing:
-    """The options of `drawing_options` as what a renderer takes.
+    """What `drawing_options` collected, as what a renderer takes.
 
     Raises:
         UsageError: One of them makes no sense.

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
+from trainviz_cli.codecs.blocks import parse_one_by_one, parse_together
 from trainviz_cli.codecs.lines import MAX_LINE_BYTES, Block, LineReader
-from trainviz_cli.codecs.records import Record, parse_one_by_one, parse_record, parse_together
+from trainviz_cli.codecs.records import Record, parse_record
 from trainviz_cli.model.diagnostic import Diagnostic, merge
 
 if TYPE_CHECKING:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+# Bytes as they are, and without waiting for whoever might write to a pipe.
+READ_AT_ONCE = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _BLOCK_BYTES = 1 << 18
 MAX_LINE_BYTES = 1 << 24
 
@@ -149,8 +151,7 @@ class LineReader:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """A descriptor, without waiting for whoever might write to a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, flags | READ_AT_ONCE)
 
 
 def refuse_pointer(path: Path, head: bytes) -> None:

@@ -1,4 +1,4 @@
-"""One log format per file: a file here that binds a `Format` to `FORMAT` is a format."""
+"""One log format per file, or folder: what binds a `Format` to `FORMAT` here is a format."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trainviz_cli.formats._format import Format, Place
 
 
@@ -18,6 +20,9 @@ def all_formats() -> tuple[Format, ...]:
     return tuple(import_module(f"{__name__}.{name}").FORMAT for name in names)
 
 
-def detect(place: Place) -> Format | None:
-    """The format that claims this place as a run."""
-    return next((format_ for format_ in all_formats() if format_.claims(place)), None)
+def detect(place: Place) -> tuple[Format, Path] | None:
+    """The format that takes this place for a run, and the run's log."""
+    for format_ in all_formats():
+        if log := format_.find_log(place):
+            return format_, log
+    return None

@@ -7,13 +7,15 @@ import stat
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
+from trainviz_cli.codecs.lines import READ_AT_ONCE
 from trainviz_cli.errors import NotFoundError, UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from trainviz_cli.model.batch import Batch
+    from trainviz_cli.model.glance import Glance
     from trainviz_cli.model.run import Image
 
 _HEAD_BYTES = 1 << 14
@@ -26,12 +28,14 @@ class Place(NamedTuple):
         path: Where it is.
         files: Names of the files in a folder; empty for a file.
         folders: Names of its sub-folders; empty for a file.
+        links: Names of those among them that are links to folders elsewhere.
         is_file: Whether it is a file itself.
     """
 
     path: Path
     files: frozenset[str] = frozenset()
     folders: frozenset[str] = frozenset()
+    links: frozenset[str] = frozenset()
     is_file: bool = False
 
     @classmethod
@@ -44,18 +48,13 @@ class Place(NamedTuple):
         """
         try:
             with os.scandir(path) as entries:
-                kinds = [(entry.name, _is_folder(entry)) for entry in entries]
+                return cls(path, *_kinds(entries))
         except NotADirectoryError:
             return cls._file(path)
         except (FileNotFoundError, ValueError):  # ValueError: NUL in a name
             raise NotFoundError(f"no such file or folder: {path}") from None
         except OSError as error:
             raise UnreadableError(f"can't read {path}: {error.strerror}") from None
-        return cls(
-            path,
-            frozenset(name for name, is_folder in kinds if is_folder is False),
-            frozenset(name for name, is_folder in kinds if is_folder),
-        )
 
     @classmethod
     def _file(cls, path: Path) -> Place:
@@ -72,20 +71,33 @@ class Place(NamedTuple):
     def head(self, name: str = "") -> bytes:
         """The first 16 KiB of the file, or of a file in the folder; empty if it can't be read."""
         try:
-            with (self.path / name).open("rb", buffering=0) as file:
-                return file.read(_HEAD_BYTES)
+            file = os.open(f"{self.path}/{name}" if name else self.path, READ_AT_ONCE)
         except OSError:
             return b""
+        try:
+            return os.read(file, _HEAD_BYTES)
+        except OSError:
+            return b""
+        finally:
+            os.close(file)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool | None:
-    """Whether it is a folder; None for what is neither that nor a file, such as a pipe."""
-    try:
-        if entry.is_dir():
-            return True
-        return False if entry.is_file() else None
-    except OSError:  # a link to itself, or into a locked folder
-        return None
+def _kinds(
+    entries: Iterable[os.DirEntry[str]],
+) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The names of files, of folders, and of folders that are links; pipes are none of these."""
+    files, folders, links = [], [], []
+    for entry in entries:
+        try:
+            if entry.is_dir():
+                folders.append(entry.name)
+                if entry.is_symlink():
+                    links.append(entry.name)
+            elif entry.is_file():
+                files.append(entry.name)
+        except OSError:  # a link to itself, or into a locked folder
+            continue
+    return frozenset(files), frozenset(folders), frozenset(links)
 
 
 class Reader(Protocol):
@@ -105,28 +117,36 @@ class Format(ABC):
     """Sub-folders that belong to a run and hold no run of their own."""
 
     @abstractmethod
-    def claims(self, place: Place) -> bool:
-        """Whether this place is one run in this format."""
+    def find_log(self, place: Place) -> Path | None:
+        """The log that makes this place one run in this format; None where it is none."""
 
     @abstractmethod
-    def reader(self, path: Path) -> Reader:
-        """A reader of the run at a place this format claims."""
+    def reader(self, log: Path) -> Reader:
+        """A reader of the run with this log."""
 
-    def starts(self, place: Place) -> Sequence[Path]:
-        """The starts of one training that the folder holds, oldest first; none as a rule."""
+    @abstractmethod
+    def glance(self, log: Path, window: int) -> Glance:
+        """What the end of the log says, without reading much more than `window` bytes of it.
+
+        Raises:
+            UnreadableError: It can't be read at all.
+        """
+
+    def starts(self, place: Place) -> Sequence[str]:
+        """Sub-folders that may be starts of one training, oldest first; none as a rule."""
         del place
         return ()
 
-    def images(self, path: Path) -> tuple[Image, ...]:
+    def images(self, log: Path) -> tuple[Image, ...]:
         """The logged pictures of the run, by name and step."""
-        del path
+        del log
         return ()
 
-    def config(self, path: Path) -> dict[str, object]:
+    def config(self, log: Path) -> dict[str, object]:
         """The run's configuration as plain data.
 
         Raises:
             UnreadableError: There is one, but it can't be parsed.
         """
-        del path
+        del log
         return {}

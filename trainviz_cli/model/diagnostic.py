@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MOST_KINDS = 50
+_MOST_PLACES = 100
 
 
 class Diagnostic(NamedTuple):
@@ -18,12 +19,14 @@ class Diagnostic(NamedTuple):
         offset: Byte where it was first met; None where no byte is to blame.
         message: One line; may quote the log, so it is not safe to print raw.
         skipped: How many lines or values could not be used; 0 is a remark, and nothing was lost.
+        further: The bytes where it was met again, the first hundred of them.
     """
 
     path: str
     offset: int | None
     message: str
     skipped: int = 0
+    further: tuple[int, ...] = ()
 
 
 def merge(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -39,6 +42,14 @@ def merge(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         )
         kind = new._replace(message="other damage") if full else new
         known = merged.get((kind.path, kind.message))
-        total = kind.skipped + (known.skipped if known else 0)
-        merged[kind.path, kind.message] = (known or kind)._replace(skipped=total)
+        merged[kind.path, kind.message] = _added(known, kind) if known else kind
     return tuple(merged.values())
+
+
+def _added(known: Diagnostic, new: Diagnostic) -> Diagnostic:
+    """Both as one, met first where `known` was."""
+    further = known.further
+    if len(further) < _MOST_PLACES:
+        met = (*(() if new.offset is None else (new.offset,)), *new.further)
+        further = (*further, *met)[:_MOST_PLACES]
+    return known._replace(skipped=known.skipped + new.skipped, further=further)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from trainviz_cli.errors import NotFoundError, UsageError
@@ -22,9 +24,14 @@ _METRIC_WORDS = frozenset(
     "map ap ar acc accuracy iou miou f1 psnr ssim auc auroc precision recall dice bleu rouge "
     "perplexity ppl wer cer fid score reward mae mse rmse top1 top5 aacc macc pq".split()
 )
+# Less of it is better.
+_COST_WORDS = frozenset(
+    "error errors err mistakes perplexity ppl mae mse rmse mape wer cer fid kid lpips nll kl "
+    "divergence bpc bpb bpd cost regret ece eer brier time latency memory eta".split()
+)
 
 
-def match_keys(query: str, keys: Sequence[str]) -> list[str]:
+def match_keys(query: str, keys: Sequence[str], kind: str = "key") -> list[str]:
     """The keys that `query` means: a glob or `re:` pattern may mean several, and so may a tie.
 
     The best rank that fits wins: exact, other case, last path part, ends with the word, contains
@@ -36,7 +43,7 @@ def match_keys(query: str, keys: Sequence[str]) -> list[str]:
     """
     found = _exact(query, keys) or _by_pattern(query, keys) or _by_rank(query, keys)
     if not found:
-        raise NotFoundError(f"no key matches {brief(query)!r}", hint=nearest(query, keys))
+        raise NotFoundError(f"no {kind} matches {brief(query)!r}", hint=nearest(query, keys, kind))
     return found
 
 
@@ -46,13 +53,39 @@ def main_keys(keys: Iterable[str]) -> list[str]:
     At most six; so that a detector's many losses don't crowd out its mAP, losses take three places
     where there are metrics.
     """
+    losses, metrics, rest = _sorted_out(keys)
+    room = MOST_MAIN_KEYS - min(len(metrics), MOST_MAIN_KEYS - _MOST_LOSSES_BESIDE_METRICS)
+    return (losses[:room] + metrics + rest)[:MOST_MAIN_KEYS]
+
+
+def _sorted_out(keys: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """Losses, evaluation metrics and the rest, without what only counts or times."""
     shown = [key for key in keys if not _is_bookkeeping(key)]
     losses = sorted((key for key in shown if is_loss(key)), key=_loss_rank)
     metrics = [key for key in shown if not is_loss(key) and _is_metric(key)]
+    metrics.sort(key=lambda key: "train" in words(key))  # what training reached says less
     taken = {*losses, *metrics}
-    rest = [key for key in shown if key not in taken]
-    room = MOST_MAIN_KEYS - min(len(metrics), MOST_MAIN_KEYS - _MOST_LOSSES_BESIDE_METRICS)
-    return (losses[:room] + metrics + rest)[:MOST_MAIN_KEYS]
+    return losses, metrics, [key for key in shown if key not in taken]
+
+
+def common_main_keys(key_sets: Iterable[Sequence[str]], most: int = MOST_MAIN_KEYS) -> list[str]:
+    """The main keys that say most about many runs: each run has one of them, as far as it goes.
+
+    Args:
+        key_sets: The keys of each run.
+        most: How many to choose.
+    """
+    often = Counter(tuple(keys) for keys in key_sets)  # many runs have the same
+    main = {keys: main_keys(keys) for keys in often}
+    ranked = list(chain(*_sorted_out(dict.fromkeys(chain(*main.values())))))
+    chosen: set[str] = set()
+    while len(chosen) < min(most, len(ranked)):
+        silent = [keys for keys in often if main[keys] and chosen.isdisjoint(main[keys])]
+        counts: Counter[str] = Counter()
+        for keys in silent or often:
+            counts.update(dict.fromkeys(main[keys], often[keys]))
+        chosen.add(max((key for key in ranked if key not in chosen), key=counts.__getitem__))
+    return [key for key in ranked if key in chosen]
 
 
 def words(key: str) -> list[str]:
@@ -70,8 +103,8 @@ def is_pattern(query: str) -> bool:
     return query.startswith("re:") or any(sign in query for sign in "*?[")
 
 
-def nearest(query: str, keys: Iterable[str]) -> str:
-    """A hint that names the keys most like `query`, or those there are."""
+def nearest(query: str, keys: Iterable[str], kind: str = "key") -> str:
+    """A hint that names the keys most like `query`, or those there are; `kind` says of what."""
     import difflib
 
     by_lower = {key.lower(): key for key in keys}
@@ -79,10 +112,10 @@ def nearest(query: str, keys: Iterable[str]) -> str:
     if close:
         return f"nearest: {', '.join(brief(by_lower[name]) for name in close)}"
     if not by_lower:
-        return "it has no keys at all"
+        return f"it has no {kind}s at all"
     some = [brief(key) for key in list(by_lower.values())[:8]]
     more = len(by_lower) - len(some)
-    return f"its keys: {', '.join(some)}" + (f" and {more} more" if more else "")
+    return f"its {kind}s: {', '.join(some)}" + (f" and {more} more" if more else "")
 
 
 def _exact(query: str, keys: Sequence[str]) -> list[str]:
@@ -138,7 +171,7 @@ def _is_bookkeeping(key: str) -> bool:
 
 
 def is_loss(key: str) -> bool:
-    """Whether less of it is better, by its name: `val/loss`, `loss_cls`, `nll`."""
+    """Whether it is a loss, by its name: `val/loss`, `loss_cls`, `nll`."""
     return any(word.endswith(("loss", "losses")) or word == "nll" for word in words(key))
 
 
@@ -146,3 +179,17 @@ def _loss_rank(key: str) -> tuple[bool, int]:
     """The total before its parts: `loss`, `val/loss` before `loss_cls`."""
     last = words(key.rpartition("/")[2])
     return (not last or last[-1] != "loss" or len(last) > 2, len(last))
+
+
+def less_is_better(key: str) -> bool:
+    """Whether the best value is the lowest, by the key's name: losses, errors, perplexity, times.
+
+    The last part decides where it can: `loss/acc` is an accuracy.
+    """
+    last = key.rpartition("/")[2]
+    named = last if _is_metric(last) or _is_cost(last) else key
+    return _is_cost(named)
+
+
+def _is_cost(key: str) -> bool:
+    return is_loss(key) or not _COST_WORDS.isdisjoint(words(key))

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    import pandas as pd
+    import polars as pl
+
     from trainviz_cli.model.diagnostic import Diagnostic
     from trainviz_cli.model.series import Series
 
@@ -101,3 +104,33 @@ class Run:
             some = ", ".join(brief(key) for key in keys[:12])
             raise NotFoundError(f"{name!r} fits {len(keys)} keys of {self.name}", hint=some)
         return self.series[keys[0]]
+
+    def to_pandas(self, *, long: bool = False) -> pd.DataFrame:
+        """The run as a DataFrame: a row per step and a column per key, as charts show it.
+
+        Args:
+            long: Every sample in a row of its own instead, in the order written, with the columns
+                `key`, `step`, `epoch`, `wall_time` and `value`: nothing replaced, nothing merged.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        from trainviz_cli.model.frames import to_pandas
+
+        return to_pandas(list(self.series.values()), long=long)
+
+    def to_polars(self, *, long: bool = False) -> pl.DataFrame:
+        """As `to_pandas`, for polars: `step` is the first column, and what is not there is null.
+
+        Raises:
+            MissingPackageError: polars is not installed.
+        """
+        from trainviz_cli.model.frames import to_polars
+
+        return to_polars(list(self.series.values()), long=long)
+
+    def _repr_html_(self) -> str:
+        """A table with a small chart for each key, as notebooks show it."""
+        from trainviz_cli.model.notebook import run_html
+
+        return run_html(self)

@@ -111,6 +111,12 @@ class Series:
         replaced = len(self) - len(kept) if len(self.segments) > 1 else 0
         return View(axis, column[kept], self.values[kept], self.steps[kept], pieces, note, replaced)
 
+    def _repr_html_(self) -> str:
+        """A small chart and its figures, as notebooks show it."""
+        from trainviz_cli.model.notebook import series_html
+
+        return series_html(self)
+
     def _resolve(self, overlap: Overlap) -> tuple[IntArray, tuple[int, ...]]:
         """Indices of the samples to draw, sorted, and where among them each piece begins."""
         steps, starts = self.steps, np.array(self.segments, np.int64)

@@ -9,24 +9,24 @@ import click
 from trainviz_cli.cli._options import (
     console_options,
     drawing_options,
+    figure_options,
     json_option,
     key_option,
+    runs_argument,
     strict_option,
 )
 
 if TYPE_CHECKING:
     from trainviz_cli.analysis.panels import Panel
     from trainviz_cli.cli._console import Console
+    from trainviz_cli.cli._options import Place
 
 
 @click.command("plot")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@runs_argument
 @key_option
-@drawing_options
-@click.option("--width", type=click.IntRange(24, 10_000), help="Cells; with -o, pixels.")
-@click.option("--height", type=click.IntRange(6, 10_000), help="Rows of a chart; with -o, pixels.")
-@click.option("-o", "--output", type=click.Path(), help=".png, .svg or .pdf file.")
-@click.option("--show", is_flag=True, help="Open a window.")
+@drawing_options()
+@figure_options
 @json_option
 @strict_option
 @console_options
@@ -35,10 +35,7 @@ def command(
     runs: tuple[str, ...],
     queries: tuple[str, ...],
     drawing: dict[str, Any],
-    width: int | None,
-    height: int | None,
-    output: str | None,
-    show: bool,
+    place: Place,
     as_json: bool,
     strict: bool,
     console: Console,
@@ -51,48 +48,21 @@ def command(
     """
     from trainviz_cli.analysis.panels import build_panels
     from trainviz_cli.cli._console import print_path
+    from trainviz_cli.cli._drawing import draw_figure, draw_in_terminal
     from trainviz_cli.cli._options import to_drawing
     from trainviz_cli.cli._selection import choose_keys, read_runs
 
     how = to_drawing(drawing)
     chosen = read_runs(runs, strict=strict)
-    panels = build_panels(chosen, choose_keys(chosen, queries), how)
-    if output or show:
-        _draw_figure(panels, width, height, output, show=show)
+    keys = choose_keys([(run.name, run) for run in chosen], queries)
+    panels = build_panels(chosen, keys, how)
+    draw_figure(panels, place)
     if as_json:
         _print_series(panels)
-    elif output:
-        print_path(output)
-    elif not show:
-        _draw_in_terminal(panels, width, height, console)
-
-
-def _draw_in_terminal(
-    panels: list[Panel], width: int | None, height: int | None, console: Console
-) -> None:
-    from trainviz_cli.analysis.scales import is_flattened
-    from trainviz_cli.cli._console import note
-    from trainviz_cli.render.term.grid import draw_panels
-
-    console.show(draw_panels(panels, width or console.width, height, console.look))
-    if any(map(is_flattened, panels)):
-        note("a few outliers flatten the curve; --robust shows the rest of it")
-
-
-def _draw_figure(
-    panels: list[Panel], width: int | None, height: int | None, output: str | None, *, show: bool
-) -> None:
-    from pathlib import Path
-
-    from trainviz_cli.render.figure.curves import figure, save
-
-    drawn = figure(panels, width, height)
-    if output:
-        save(drawn, Path(output))
-    if show:
-        from trainviz_cli.imaging.window import show_figure
-
-        show_figure(drawn)
+    elif place.output:
+        print_path(place.output)
+    elif not place.show:
+        draw_in_terminal(panels, place, console)
 
 
 def _print_series(panels: list[Panel]) -> None:

@@ -10,7 +10,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 
 from trainviz_cli.analysis.panels import nonfinite_steps
-from trainviz_cli.analysis.ticks import plain
+from trainviz_cli.model.numbers import plain
 from trainviz_cli.render.figure.lettering import DARK, LITERAL, PALE, families
 from trainviz_cli.render.figure.lines import stroke
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from trainviz_cli.analysis.downsample import extremes
+from trainviz_cli.model.downsample import extremes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

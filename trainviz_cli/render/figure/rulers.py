@@ -16,7 +16,8 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
-from trainviz_cli.analysis.ticks import Tick, short
+from trainviz_cli.analysis.ticks import Tick
+from trainviz_cli.model.numbers import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,17 +10,19 @@ import numpy.typing as npt
 
 from trainviz_cli.analysis.scales import dates, hidden, x_scale, y_scale
 from trainviz_cli.render.term.canvas import ASCII_DOTS, BRAILLE, DotGlyphs, draw_line, patterns
-from trainviz_cli.render.term.legend import legend, mark_of
+from trainviz_cli.render.term.legend import legend, mark_of, preparation
 from trainviz_cli.render.term.style import BOLD, DIM, PLAIN, Line, Span, Style
 from trainviz_cli.render.term.text import cells, fit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from trainviz_cli.analysis.panels import Curve, Panel
     from trainviz_cli.analysis.scales import Scale
     from trainviz_cli.analysis.ticks import Tick
     from trainviz_cli.model.series import FloatArray, NumberArray
+
+    Below = Callable[[Panel, int], list[Line]]
 
 MIN_WIDTH, MIN_HEIGHT = 24, 6
 _FRAME_ROWS = 3  # title, axis, labels
@@ -37,6 +39,7 @@ class Look(NamedTuple):
         frame: Vertical line, tick on it, corner, horizontal line, tick on it.
         nan, up, down: Where a value is NaN, +Inf, -Inf.
         above, below: Where a value is off the scale.
+        levels: From low to high, for a curve in one row.
         monochrome: No colours, so a raw curve behind a smoothed one is thinned out.
     """
 
@@ -48,14 +51,25 @@ class Look(NamedTuple):
     down: str = "⇓"
     above: str = "↑"
     below: str = "↓"
+    levels: str = "▁▂▃▄▅▆▇█"
     monochrome: bool = False
 
 
-ASCII = Look(ASCII_DOTS, "o#%@&$*=", ("|", "+", "`", "-", "+"), "x", "A", "V", "^", "v")
+ASCII = Look(ASCII_DOTS, "o#%@&$*=", ("|", "+", "`", "-", "+"), "x", "A", "V", "^", "v", "_.-~=+*#")
 
 
-def draw_panel(panel: Panel, width: int, height: int, look: Look) -> list[Line]:
-    """The chart, `height` rows and its legend below, no line wider than `width` cells."""
+def draw_panel(
+    panel: Panel, width: int, height: int, look: Look, below: Below | None = None
+) -> list[Line]:
+    """The chart, `height` rows and its legend below, no line wider than `width` cells.
+
+    Args:
+        panel: What to draw.
+        width: Cells.
+        height: Rows, without what stands below the axis.
+        look: The characters to draw with.
+        below: Makes what stands there in place of the legend, from the panel and the width.
+    """
     width, height = max(width, MIN_WIDTH), max(height, MIN_HEIGHT)
     rows = height - _FRAME_ROWS
     x = x_scale(panel)
@@ -63,15 +77,18 @@ def draw_panel(panel: Panel, width: int, height: int, look: Look) -> list[Line]:
     y_ticks = y.ticks(max(2, rows // 3))
     margin = min(max((cells(tick.label) for tick in y_ticks), default=1), _WIDEST_LABEL)
     plot = _Plot(x, y, width - margin - 1, rows, look)
-    for index, curve in enumerate(panel.curves):
-        plot.add(curve, mark_of(index, look.marks) if len(panel.curves) > 1 else None)
+    for curve in panel.curves:
+        plot.add(curve, mark_of(curve.color, look.marks) if len(panel.curves) > 1 else None)
     return [
         [Span(fit(panel.title, width), BOLD)],
         *_with_y_axis(plot.lines(), y_ticks, y, margin, look),
         _x_axis(plot, margin, look),
         _x_labels(plot, margin, _axis_name(panel, x)),
-        *legend(panel, width, look.marks),
-        *([Span(fit(note, width), DIM)] for note in (*hidden(panel, x, y), *panel.notes)),
+        *(below(panel, width) if below else legend(panel, width, look.marks)),
+        *(
+            [Span(fit(note, width), DIM)]
+            for note in (*preparation(panel), *hidden(panel, x, y), *panel.notes)
+        ),
     ]
 
 

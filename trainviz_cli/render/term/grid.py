@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trainviz_cli.analysis.panels import Panel
+    from trainviz_cli.render.term.chart import Below
 
 _NARROWEST = 56
 _GAP = 3
 
 
-def draw_panels(panels: Sequence[Panel], width: int, height: int | None, look: Look) -> list[Line]:
+def draw_panels(
+    panels: Sequence[Panel],
+    width: int,
+    height: int | None,
+    look: Look,
+    below: Below | None = None,
+) -> list[Line]:
     """The charts side by side as far as they stay readable, then below one another.
 
     Args:
@@ -25,13 +32,16 @@ def draw_panels(panels: Sequence[Panel], width: int, height: int | None, look: L
         width: Cells.
         height: Rows of one chart without its legend; None chooses.
         look: The characters to draw with.
+        below: Makes what stands below each chart in place of its legend.
     """
     across = max(1, min(len(panels), (width + _GAP) // (_NARROWEST + _GAP)))
     each = (width - _GAP * (across - 1)) // across
     rows = height or (20 if len(panels) == 1 else 13)
     lines: list[Line] = []
     for start in range(0, len(panels), across):
-        charts = [draw_panel(panel, each, rows, look) for panel in panels[start : start + across]]
+        charts = [
+            draw_panel(panel, each, rows, look, below) for panel in panels[start : start + across]
+        ]
         if lines:
             lines.append([])
         rows_of_charts = zip_longest(*charts, fillvalue=[])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainviz_cli.analysis.panels import nonfinite_steps
-from trainviz_cli.analysis.ticks import plain, short
-from trainviz_cli.model.keys import is_loss
+from trainviz_cli.model.keys import less_is_better
+from trainviz_cli.model.numbers import plain, short
 from trainviz_cli.render.term.style import DIM, Line, Span, Style
 from trainviz_cli.render.term.text import cells, fit
 
@@ -27,17 +27,16 @@ def mark_of(index: int, marks: str) -> str:
 
 
 def legend(panel: Panel, width: int, marks: str) -> list[Line]:
-    """One line a curve, then what holds for all."""
+    """One line a curve: its mark, its name and its figures."""
     shown = panel.curves[:_MOST_ENTRIES]
     names = _aligned([fit(curve.label, width // 2) for curve in shown])
     facts = _columns([list(figures(curve)) for curve in shown])
     lines: list[Line] = [
-        _entry(f"{mark_of(i, marks)} {name}", Style(curve.color), said, width)
-        for i, (curve, name, said) in enumerate(zip(shown, names, facts, strict=True))
+        _entry(f"{mark_of(curve.color, marks)} {name}", Style(curve.color), said, width)
+        for curve, name, said in zip(shown, names, facts, strict=True)
     ]
     if rest := len(panel.curves) - len(shown):
         lines.append([Span(f"  and {rest} more", DIM)])
-    lines += [[Span(fit(remark, width), DIM)] for remark in preparation(panel)]
     return lines
 
 
@@ -84,7 +83,7 @@ def figures(curve: Curve) -> Iterator[str]:
     low, high = int(values.argmin()), int(values.argmax())
     least = f"min {short(float(values[low]))} {at} {plain(steps[low])}"
     most = f"max {short(float(values[high]))} {at} {plain(steps[high])}"
-    yield from (least, most) if is_loss(curve.key) else (most, least)
+    yield from (least, most) if less_is_better(curve.key) else (most, least)
 
 
 def preparation(panel: Panel) -> Iterator[str]:

@@ -1,27 +1,19 @@
-"""Runs in MMEngine's layout, as `LocalVisBackend` and MMEngine itself write them.
-
-Source: docs/run-directory.md; mmengine 0.10.7, visualization/vis_backend.py and runner/runner.py.
-"""
+"""A run's `scalars.json` and `scalars.times` as batches of rows."""
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainviz_cli.codecs.jsonl import JsonLines
-from trainviz_cli.codecs.records import parse_record
-from trainviz_cli.errors import NotFoundError, UnreadableError
+from trainviz_cli.errors import UnreadableError
 from trainviz_cli.formats._epochs import EpochClock
-from trainviz_cli.formats._format import Format, Place
 from trainviz_cli.model.batch import Batch
 from trainviz_cli.model.diagnostic import Diagnostic, merge
-from trainviz_cli.model.run import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -29,75 +21,7 @@ if TYPE_CHECKING:
     from trainviz_cli.codecs.jsonl import Table
     from trainviz_cli.model.series import FloatArray, NumberArray
 
-_LOG = "scalars.json"
-_FOLDER = "vis_data"
-_START = r"\d{8}_\d{6}"  # MMEngine names each start by its time
-_IMAGE = r"(?s)(?P<name>.+)_(?P<step>-?\d+)\.png"
 _KINDS: dict[type, str] = {str: "text", list: "a list", dict: "a mapping"}
-# Another tool's document over several lines, where ours has an object per line.
-_DOCUMENT = rb"\s*(\{\s*\n|\[)"
-
-
-class LocalFormat(Format):
-    """`scalars.json` in a folder, in its `vis_data/`, or in MMEngine's `<timestamp>/vis_data/`."""
-
-    name = "local"
-    title = "trainviz and MMEngine (LocalVisBackend)"
-    recognised_by = "`scalars.json` (JSON Lines with `step`) in the folder or in its `vis_data/`"
-    parts = frozenset({_FOLDER, "vis_image"})
-
-    def claims(self, place: Place) -> bool:
-        """Whether it is such a folder, or a file whose lines are such records."""
-        if place.is_file:
-            return place.path.name == _LOG or _has_step(place.head())
-        return _log_in(place) is not None
-
-    def starts(self, place: Place) -> Sequence[Path]:
-        """MMEngine's starts in a `work_dir`, by their time, those without a log left out."""
-        names = sorted(name for name in place.folders if re.fullmatch(_START, name))
-        found = []
-        for name in names:
-            with suppress(NotFoundError, UnreadableError):
-                start = Place.at(place.path / name)
-                if self.claims(start):
-                    found.append(start.path)
-        return found
-
-    def reader(self, path: Path) -> LocalReader:
-        """A reader of the run's scalars."""
-        place = Place.at(path)
-        return LocalReader(path if place.is_file else (_log_in(place) or path / _LOG))
-
-    def images(self, path: Path) -> tuple[Image, ...]:
-        """The PNGs below `vis_image/`, by name and step."""
-        folder = _data_folder(path) / "vis_image"
-        found = []
-        for file in folder.rglob("*.png"):
-            match = re.fullmatch(_IMAGE, file.relative_to(folder).as_posix())
-            if match:
-                found.append(Image(match["name"], int(match["step"]), file))
-        return tuple(sorted(found, key=lambda image: (image.name, image.step)))
-
-    def config(self, path: Path) -> dict[str, object]:
-        """What `config.py` assigns, as data; an empty dict without one.
-
-        Raises:
-            UnreadableError: It is no Python, or can't be opened.
-        """
-        from trainviz_cli.codecs.literals import load_config
-
-        file = _data_folder(path) / "config.py"
-        try:
-            return load_config(file.read_text(encoding="utf-8-sig", errors="replace"))
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise UnreadableError(f"can't read {file}: {error.strerror}") from None
-        except ValueError as error:
-            raise UnreadableError(f"can't read {file}: {error}") from None
-
-
-FORMAT = LocalFormat()
 
 
 class LocalReader:
@@ -189,46 +113,6 @@ class LocalReader:
             keep_from = max(int(np.searchsorted(stamps[:, 0], ends[-1], "right")) - 1, 0)
             self._known_stamps = stamps[keep_from:]
         return times
-
-
-def _log_in(place: Place) -> Path | None:
-    """The scalar log of a run directory: MMEngine's `<timestamp>.json` only if it stands alone."""
-    for folder in (place, _sub_place(place)):
-        if folder is None:
-            continue
-        for name in (_LOG, *_copies(folder)):
-            if name in folder.files and _may_hold_records(folder.head(name)):
-                return folder.path / name
-    return None
-
-
-def _copies(folder: Place) -> list[str]:
-    """MMEngine's `<timestamp>.json`; elsewhere than in `vis_data/` it holds test results."""
-    if folder.path.absolute().name != _FOLDER:
-        return []
-    return sorted(name for name in folder.files if re.fullmatch(_START, name.removesuffix(".json")))
-
-
-def _sub_place(place: Place) -> Place | None:
-    return Place.at(place.path / _FOLDER) if _FOLDER in place.folders else None
-
-
-def _data_folder(path: Path) -> Path:
-    """The folder where the run's log, config and pictures lie."""
-    if path.is_file():
-        return path.parent
-    return path / _FOLDER if (path / _FOLDER).is_dir() and not (path / _LOG).exists() else path
-
-
-def _may_hold_records(head: bytes) -> bool:
-    """Whether a file of the right name is a log, perhaps an empty or damaged one."""
-    return re.match(_DOCUMENT, head.removeprefix(b"\xef\xbb\xbf")) is None
-
-
-def _has_step(head: bytes) -> bool:
-    """Whether one of the first lines is a record with a step."""
-    records = map(parse_record, head.split(b"\n"))
-    return any(record is not None and "step" in record for record in records)
 
 
 def _code(table: Table, key: str) -> int:

@@ -1,0 +1,31 @@
+"""Completion of a key in the shell: how long the cursor stands still."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from measuring import TRAINVIZ, Row, judged, processes, show
+from workloads import folder_of_runs
+
+ROUNDS = 40
+RUNS, STEPS = 20, 5_000
+
+
+def measure() -> list[Row]:
+    """The row of its wall time, from the shell's call to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = folder_of_runs(Path(folder) / "runs", RUNS, STEPS)
+        words = f"trainviz plot {runs} --key v"
+        asked = {"COMP_WORDS": words, "COMP_CWORD": "4", "_TRAINVIZ_COMPLETE": "bash_complete"}
+        os.environ.update(asked)
+        (ours,) = processes([[TRAINVIZ]], ROUNDS)
+        for name in asked:
+            del os.environ[name]
+    operation = f"completing `--key` of {RUNS} runs × {STEPS:,} lines"
+    return [judged(operation, "wall time", [1e3 * each for each in ours.wall], "≤ 150", " ms")]
+
+
+if __name__ == "__main__":
+    show(measure())

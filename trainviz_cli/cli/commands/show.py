@@ -1,0 +1,163 @@
+"""`trainviz show`: what is in one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from trainviz_cli.cli._completion import complete_image
+from trainviz_cli.cli._options import console_options, json_option, run_argument, strict_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trainviz_cli.cli._console import Console
+    from trainviz_cli.model.diagnostic import Diagnostic
+    from trainviz_cli.model.run import Image, Run
+
+
+@click.command("show")
+@run_argument
+@click.option(
+    "--image",
+    metavar="NAME[@STEP]",
+    help="Preview a logged picture, the newest or at a step.",
+    shell_complete=complete_image,
+)
+@click.option(
+    "-v", "--verbose", is_flag=True, help="All of the configuration, and each damaged place."
+)
+@json_option
+@strict_option
+@console_options
+def command(
+    *,
+    path: str,
+    image: str | None,
+    verbose: bool,
+    as_json: bool,
+    strict: bool,
+    console: Console,
+) -> None:
+    """One run: its keys, configuration, pictures and what could not be read.
+
+    \b
+      trainviz show runs/exp1
+      trainviz show runs/exp1 --image val/predictions@400
+    """
+    from trainviz_cli.errors import UnreadableError, UsageError
+    from trainviz_cli.runs import open_run
+
+    if image and as_json:
+        raise UsageError("--image draws a picture, which --json can't hold")
+    run = open_run(path, strict=strict)
+    if image:
+        _preview(_find_image(run, image), console)
+        return
+    config, notes = _config(run)
+    if not len(run) and not run.images and not config:
+        raise UnreadableError(
+            f"{run.path} holds no record that can be read",
+            hint="the log is empty so far, or damaged, or no log",
+        )
+    if as_json:
+        _print_json(run, config, notes)
+    else:
+        _print_sheet(run, config, notes, console, verbose=verbose)
+
+
+def _config(run: Run) -> tuple[dict[str, object], tuple[Diagnostic, ...]]:
+    """The run's configuration, and all there is to note about the run."""
+    from trainviz_cli.errors import UnreadableError
+    from trainviz_cli.model.diagnostic import Diagnostic
+
+    try:
+        return run.config, run.diagnostics
+    except UnreadableError as error:
+        return {}, (*run.diagnostics, Diagnostic(str(run.path), None, error.message))
+
+
+def _print_sheet(
+    run: Run,
+    config: Mapping[str, object],
+    notes: Sequence[Diagnostic],
+    console: Console,
+    *,
+    verbose: bool,
+) -> None:
+    from time import time
+
+    from trainviz_cli.render.term.sheet import Sheet, draw_sheet
+
+    sheet = Sheet(console.width, console.look, time(), verbose)
+    console.show(draw_sheet(run, config, notes, sheet))
+
+
+def _print_json(run: Run, config: Mapping[str, object], notes: Sequence[Diagnostic]) -> None:
+    from trainviz_cli.analysis.config import plain
+    from trainviz_cli.cli._console import print_json
+    from trainviz_cli.model.summary import summarize
+
+    said = {series.key: summarize(series) for series in run.series.values()}
+    images: dict[str, list[int]] = {}
+    for image in run.images:
+        images.setdefault(image.name, []).append(image.step)
+    keys = {
+        key: {
+            "count": summary.samples,
+            "first_step": summary.first_step,
+            "last_step": summary.last_step,
+            "first": summary.first,
+            "last": summary.last,
+            "best": summary.best,
+            "best_step": summary.best_step,
+            "direction": summary.direction,
+            "nonfinite": summary.nonfinite,
+        }
+        for key, summary in said.items()
+    }
+    print_json(
+        {
+            "name": run.name,
+            "path": str(run.path),
+            "format": run.format,
+            "keys": keys,
+            "images": images,
+            "config": plain(config),
+            "notes": [note._asdict() for note in notes],
+        }
+    )
+
+
+def _find_image(run: Run, asked: str) -> Image:
+    """The picture that `NAME[@STEP]` means: the newest of its name, unless it says a step.
+
+    Raises:
+        NotFoundError: No picture has that name or step, or several names fit.
+    """
+    from trainviz_cli.errors import NotFoundError
+    from trainviz_cli.model.keys import brief, match_keys
+
+    names = list(dict.fromkeys(image.name for image in run.images))
+    name, at, step = asked.rpartition("@")
+    if asked in names or not at or not step.removeprefix("-").isdecimal():
+        name, step = asked, ""
+    found = match_keys(name, names, kind="image")
+    if len(found) > 1:
+        some = ", ".join(brief(each) for each in found[:12])
+        raise NotFoundError(f"{name!r} fits {len(found)} images", hint=f"one of {some}")
+    steps = {image.step: image for image in run.images if image.name == found[0]}
+    if step and int(step) not in steps:
+        some = ", ".join(map(str, list(steps)[-12:]))
+        raise NotFoundError(f"{brief(found[0])} has no step {step}", hint=f"its steps: {some}")
+    return steps[int(step) if step else max(steps)]
+
+
+def _preview(image: Image, console: Console) -> None:
+    from trainviz_cli.render.term.style import DIM, Span
+    from trainviz_cli.render.term.text import fit
+
+    console.show_picture(image.path)
+    caption = fit(f"{image.name} at step {image.step}", console.width)
+    console.show([[Span(caption, DIM)]])

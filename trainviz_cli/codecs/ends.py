@@ -1,0 +1,94 @@
+"""The last records of a log of JSON lines, without reading what lies before them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+
+from trainviz_cli.codecs.lines import BOM, MAX_LINE_BYTES, READ_AT_ONCE, refuse_pointer
+from trainviz_cli.codecs.records import Record, parse_record
+from trainviz_cli.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NEWEST = 8  # lines that are parsed in any case
+_WIDER = 16
+
+
+class End(NamedTuple):
+    """The end of a log.
+
+    Attributes:
+        records: Of the newest lines, and the last of each other kind of line, in the order written.
+        total: How many lines the log has; unless `whole`, judged by the length of the last ones.
+        modified: Unix seconds of the last change.
+        whole: All of the log was in sight.
+    """
+
+    records: list[Record]
+    total: int
+    modified: float
+    whole: bool
+
+
+def last_records(path: Path, window: int) -> End:
+    """The records in the last `window` bytes of a file, or in more if a line is longer.
+
+    Lines that begin with the same key are of one kind: a log's training lines, its validations.
+
+    Raises:
+        UnreadableError: The file is a git-LFS pointer, is gone, or can't be opened.
+    """
+    try:
+        file = os.open(path, READ_AT_ONCE)
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise UnreadableError(f"{path} is no regular file", hint="name a log file")
+            lines, seen = _last_lines(file, status.st_size, window)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise UnreadableError(f"can't read {path}: {error.strerror}") from None
+    whole = seen >= status.st_size
+    if whole:
+        refuse_pointer(path, lines[0])
+        lines[0] = lines[0].removeprefix(BOM)
+    if not lines[-1]:
+        del lines[-1]
+    total = len(lines) if whole else round(status.st_size * len(lines) / max(seen, 1))
+    return End(_parse(_choose(lines)), total, status.st_mtime, whole)
+
+
+def _last_lines(file: int, size: int, window: int) -> tuple[list[bytes], int]:
+    """The whole lines in the window, and how many bytes they have; wider where it holds none."""
+    while True:
+        os.lseek(file, max(size - window, 0), os.SEEK_SET)
+        data = os.read(file, min(window, size))
+        if window < size:
+            data = data[data.find(b"\n") + 1 :]  # the first line begins before the window
+        lines = data.split(b"\n")
+        if len(lines) > 1 or window >= min(size, MAX_LINE_BYTES):
+            return lines, len(data)
+        window *= _WIDER
+
+
+def _choose(lines: list[bytes]) -> list[bytes]:
+    """The newest lines, after the last of each other kind."""
+    newest = lines[-_NEWEST:]
+    # Keyed by what stands before the first colon: the first key. Later lines take the place.
+    kinds = {line.partition(b":")[0]: line for line in lines[:-_NEWEST]}
+    return [*kinds.values(), *newest]
+
+
+def _parse(lines: list[bytes]) -> list[Record]:
+    """The records on these lines; what is no record is passed over."""
+    try:
+        records: list[Record] = orjson.loads(b"[%b]" % b",".join(lines))
+    except orjson.JSONDecodeError:
+        return [record for record in map(parse_record, lines) if record is not None]
+    return records
