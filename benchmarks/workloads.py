@@ -95,3 +95,20 @@ def folder_of_runs(folder: Path, runs: int, lines: int, validates_every: int | N
                     keys = ("loss", "loss_cls", "loss_bbox", "acc", "grad_norm")
                     vis.add_scalars({key: rng.random() for key in keys}, step)
     return folder
+
+
+def event_file(folder: Path, events: int) -> Path:
+    """A new folder with an event file of so many scalars, the tags in turn."""
+    import numpy as np
+
+    from trainviz_cli.codecs import tfbuild
+    from trainviz_cli.codecs.tfscalars.encode import encode
+
+    places = np.arange(events)
+    codes, steps = (places % len(KEYS)).astype(np.int32), places // len(KEYS)
+    values = np.random.default_rng(0).random(events)
+    folder.mkdir()
+    with (folder / "events.out.tfevents.1700000000.host").open("wb") as file:
+        file.write(tfbuild.file_version(1.7e9))
+        file.writelines(encode(KEYS, codes, 1.7e9 + places * 1e-3, steps, values))
+    return folder

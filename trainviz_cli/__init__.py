@@ -24,19 +24,29 @@ if TYPE_CHECKING:
     from trainviz_cli.errors import TrainvizError
     from trainviz_cli.model.run import Run
     from trainviz_cli.model.series import Series
-    from trainviz_cli.runs import find_runs, open_run
+    from trainviz_cli.runs.find import find_runs, open_run
     from trainviz_cli.writing.backends.local import LocalVisBackend
+    from trainviz_cli.writing.backends.tensorboard import TensorboardVisBackend
 
-__all__ = ["LocalVisBackend", "Run", "Series", "TrainvizError", "find_runs", "open_run"]
+__all__ = [
+    "LocalVisBackend",
+    "Run",
+    "Series",
+    "TensorboardVisBackend",
+    "TrainvizError",
+    "find_runs",
+    "open_run",
+]
 
 # Imported on first use, so that `import trainviz_cli` in training code costs next to nothing.
 _HOMES = {
     "LocalVisBackend": "writing.backends.local",
     "Run": "model.run",
     "Series": "model.series",
+    "TensorboardVisBackend": "writing.backends.tensorboard",
     "TrainvizError": "errors",
-    "find_runs": "runs",
-    "open_run": "runs",
+    "find_runs": "runs.find",
+    "open_run": "runs.find",
 }
 
 

@@ -27,6 +27,7 @@ MODULES = sorted(
 CALLS: dict[str, list[str]] = {
     "compare": [str(SAMPLES), "-k", "mAP"],
     "completion": ["bash"],
+    "export-tb": [],
     "formats": [],
     "ls": [str(SAMPLES)],
     "plot": [str(SAMPLES), "-k", "mAP"],

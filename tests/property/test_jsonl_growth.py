@@ -262,8 +262,9 @@ def test_both_paths_agree(folder: Path, data: bytes) -> None:
     together = parse_together(Block(0, data))
     if together is None:
         return
-    (found, _, _, ends), problems = parse_one_by_one(Block(0, data))
+    (found, _, _, ends), problems, begins = parse_one_by_one(Block(0, data))
     assert not problems
+    assert not begins
     assert ends.tolist() == together[3].tolist()
     path = folder / "log"
     fast = polled(path, [data])

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -24,9 +24,7 @@ class Row(NamedTuple):
     time: float = math.nan
 
 
-def batch(
-    rows: Sequence[Row], keys: Sequence[str] | None = None, *, new_start: bool = False
-) -> Batch:
+def batch(rows: Sequence[Row], keys: Sequence[str] | None = None, *, start: int = 0) -> Batch:
     """These rows as a reader hands them over; the codes are the places in `keys`."""
     keys = list(dict.fromkeys(key for row in rows for key in row.values)) if keys is None else keys
     cells = [(i, key, value) for i, row in enumerate(rows) for key, value in row.values.items()]
@@ -45,7 +43,7 @@ def batch(
         steps=np.array([row.step for row in rows]) if rows else np.empty(0, np.int64),
         epochs=None if np.isnan(epochs).all() else epochs,
         wall_times=None if np.isnan(times).all() else times,
-        new_start=new_start,
+        starts=np.full(len(rows), start) if start else None,
     )
 
 
@@ -231,7 +229,7 @@ def test_a_new_start_is_a_restart_though_no_step_goes_back() -> None:
     """Every key is cut where the new process begins, at its own place."""
     first = batch([Row(1, {"loss": 1.0}), Row(2, {"loss": 1.0, "acc": 0.5})])
     more = batch([Row(3, {"loss": 1.0})])
-    later = batch([Row(4, {"lr": 1.0}), Row(5, {"loss": 1.0, "acc": 0.5})], new_start=True)
+    later = batch([Row(4, {"lr": 1.0}), Row(5, {"loss": 1.0, "acc": 0.5})], start=1)
     found = assemble([first, more, later])
     assert found["loss"].segments == (0, 3)
     assert found["acc"].segments == (0, 1)
@@ -240,7 +238,7 @@ def test_a_new_start_is_a_restart_though_no_step_goes_back() -> None:
 
 def test_a_new_start_at_either_end_cuts_nothing() -> None:
     """No segment is empty: before the first and after the last sample there is no cut."""
-    empty = batch([], new_start=True)
+    empty = batch([], start=1)
     found = assemble([empty, batch([Row(1, {"loss": 1.0}), Row(2, {"loss": 1.0})]), empty])
     assert found["loss"].segments == (0,)
 
@@ -249,7 +247,7 @@ def test_a_new_start_replaces_the_abandoned_samples_of_every_key() -> None:
     """Validation after the point of resumption is gone too, though resumed later than it was."""
     first = batch([Row(step, {"loss": 1.0}) for step in range(1, 6)] + [Row(5, {"acc": 0.1})])
     resumed = batch(
-        [Row(step, {"loss": 2.0}) for step in range(3, 9)] + [Row(8, {"acc": 0.9})], new_start=True
+        [Row(step, {"loss": 2.0}) for step in range(3, 9)] + [Row(8, {"acc": 0.9})], start=1
     )
     acc = assemble([first, resumed])["acc"].view(overlap="last")
     assert acc.y.tolist() == [0.9]
@@ -258,9 +256,9 @@ def test_a_new_start_replaces_the_abandoned_samples_of_every_key() -> None:
 def test_the_furthest_new_start_back_replaces_samples_of_every_key() -> None:
     """So it is where a start between them ended before its own validation."""
     first = batch([Row(step, {"loss": 1.0}) for step in range(1, 6)] + [Row(5, {"acc": 0.1})])
-    short = batch([Row(step, {"loss": 2.0}) for step in range(3, 7)], new_start=True)
+    short = batch([Row(step, {"loss": 2.0}) for step in range(3, 7)], start=1)
     resumed = batch(
-        [Row(step, {"loss": 3.0}) for step in range(6, 9)] + [Row(8, {"acc": 0.9})], new_start=True
+        [Row(step, {"loss": 3.0}) for step in range(6, 9)] + [Row(8, {"acc": 0.9})], start=2
     )
     found = assemble([first, short, resumed])
     assert found["loss"].view(overlap="last").y.tolist() == [1, 1, 2, 2, 2, 3, 3, 3]
@@ -270,7 +268,7 @@ def test_the_furthest_new_start_back_replaces_samples_of_every_key() -> None:
 def test_a_new_start_further_on_replaces_nothing() -> None:
     """A resumption after all samples of a key leaves them, in a piece of their own."""
     first = batch([Row(5, {"acc": 0.1}), Row(7, {"loss": 1.0})])
-    resumed = batch([Row(6, {"loss": 2.0}), Row(8, {"acc": 0.9})], new_start=True)
+    resumed = batch([Row(6, {"loss": 2.0}), Row(8, {"acc": 0.9})], start=1)
     view = assemble([first, resumed])["acc"].view(overlap="last")
     assert [view.y[piece].tolist() for piece in view.slices()] == [[0.1], [0.9]]
 
@@ -314,8 +312,8 @@ def test_columns_are_the_rows(rows: list[Row], cuts: list[int], data: st.DataObj
     bounds = [0, *(min(cut, len(rows)) for cut in cuts), len(rows)]
     fresh = data.draw(st.lists(st.booleans(), min_size=len(cuts), max_size=len(cuts)))
     batches = [
-        batch(rows[begin:end], keys, new_start=new)
-        for (begin, end), new in zip(pairwise(bounds), [False, *fresh], strict=True)
+        batch(rows[begin:end], keys, start=start)
+        for (begin, end), start in zip(pairwise(bounds), accumulate([0, *fresh]), strict=True)
     ]
     found = assemble(batches)
     assert list(found) == keys

@@ -50,12 +50,12 @@ def test_records_become_columns(log: Path) -> None:
     assert table.values.tolist() == [1, 0.5, 2]
     assert table.axis.tolist() == [5, 6, 7]
     assert table.ends.tolist() == [20, 50, 62]
-    assert table.start == 0
+    assert table.begins == {0: 0}
     assert not table.diagnostics
 
 
 def test_the_next_poll_goes_on(log: Path) -> None:
-    """Codes keep their meaning, rows begin at 0 again, and `start` is where the new lines begin."""
+    """Codes keep their meaning, rows begin at 0 again, and where the lines begin is known."""
     reader = JsonLines(log, axis="step")
     log.write_bytes(b'{"a": 1, "b": 2, "step": 1}\n')
     first = reader.poll()
@@ -63,7 +63,7 @@ def test_the_next_poll_goes_on(log: Path) -> None:
         file.write(b'{"c": 3, "b": 4, "step": 2}\n')
     second = reader.poll()
     assert records(second) == [{"step": 2, "c": 3, "b": 4}]
-    assert second.start == first.ends[-1]
+    assert second.begins[0] == first.ends[-1]
     assert second.keys[: len(first.keys)] == first.keys
     assert records(reader.poll()) == []
 

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainviz_cli.errors import NotFoundError, UsageError
-from trainviz_cli.model.keys import is_pattern, main_keys, match_keys, nearest, words
+from trainviz_cli.model.keys import (
+    common_main_keys,
+    is_pattern,
+    less_is_better,
+    main_keys,
+    match_keys,
+    nearest,
+    words,
+)
 from trainviz_cli.model.run import Run
 from trainviz_cli.model.series import Series
 
@@ -312,3 +320,121 @@ def test_item_access_is_exact() -> None:
     assert "loss" not in run
     assert list(run) == ["train/loss", "lr"]
     assert len(run) == 2
+
+
+def test_what_training_reached_comes_after_what_was_evaluated() -> None:
+    """Of the metrics, those of the training data say less, and give way to the others."""
+    keys = ["train/acc", "train/top1", "val/acc", "mAP", "lr"]
+    assert main_keys(keys) == ["val/acc", "mAP", "train/acc", "train/top1", "lr"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    """loss train/loss val_loss loss_cls loss_bbox total_losses trainLoss d0.loss_mask
+    decode.loss_ce loss/cls error/train logloss nll val/nll perplexity ppl error error_rate
+    top1_err val/errors mistakes mae val/MSE rmse MAPE wer cer FID kid LPIPS kl kl_divergence bpc
+    bits/bpd cost regret ECE EER brier_score time data_time val/time latency_ms memory eta acc/loss
+    accuracy_error""".split(),
+)
+def test_less_is_better(key: str) -> None:
+    """Losses, errors, distances and costs are best where they are lowest."""
+    assert less_is_better(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    """acc val/acc accuracy/top1 acc_5 top5 mAP coco/bbox_mAP_50 bbox/AP50 AR@100 aAcc mIoU mDice
+    mFscore F1 f1_score val/precision recall PSNR SSIM MS_SSIM auc roc_auc BLEU rouge_l NDS hmean
+    reward rollout/ep_rew_mean r2 pearson lr momentum grad_norm loss/acc error/accuracy time/acc
+    lossless_ratio glossary timesteps""".split(),
+)
+def test_more_is_better(key: str) -> None:
+    """Everything else is best where it is highest; the last part of a key says what it is."""
+    assert not less_is_better(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    "cross_entropy val/cross_entropy bce val/BCE NRMSE nmse smape mpjpe NME EPE hd95 FPR95".split(),
+)
+def test_measures_of_error_without_the_word(key: str) -> None:
+    """What only an expert sees to be an error must not crown the worst run as the best."""
+    assert less_is_better(key)
+
+
+def test_the_folder_of_a_key_says_less_than_its_name() -> None:
+    """Frames per second are logged under `time/` by some trainers, and more of them are better."""
+    assert not less_is_better("time/fps")
+
+
+@pytest.mark.parametrize("key", ["loss_scale", "train/loss_scale"])
+def test_a_factor_of_the_loss_is_no_loss(key: str) -> None:
+    """What mixed precision multiplies the loss by is not shown in place of a loss."""
+    assert main_keys([key, "loss_cls", "mAP"])[0] == "loss_cls"
+
+
+DETECTOR = ["loss", "loss_cls", "lr", "epoch", "coco/bbox_mAP", "coco/bbox_mAP_50"]
+CLASSIFIER = ["train/loss", "train/acc", "val/loss", "val/acc", "lr"]
+PLAYER = ["reward", "entropy", "step", "time"]
+
+
+def test_common_keys_of_runs_alike_are_their_main_keys() -> None:
+    """One run, or many with the same keys, show what is shown of one."""
+    for keys in (DETECTOR, CLASSIFIER, PLAYER):
+        for count in (1, 7):
+            assert set(common_main_keys([keys] * count)) == set(main_keys(keys))
+
+
+def test_common_keys_leave_no_run_empty() -> None:
+    """However few run the other way, each run has a key among a few."""
+    found = common_main_keys([DETECTOR] * 50 + [CLASSIFIER] * 3 + [PLAYER], 3)
+    assert len(found) == 3
+    for keys in (DETECTOR, CLASSIFIER, PLAYER):
+        assert not set(found).isdisjoint(main_keys(keys))
+
+
+def test_common_keys_are_those_of_most_runs() -> None:
+    """Where there isn't room for all, the many are served before the few."""
+    assert set(common_main_keys([DETECTOR] * 2 + [PLAYER], 1)) <= set(DETECTOR)
+    assert set(common_main_keys([DETECTOR] + [PLAYER] * 2, 1)) <= set(PLAYER)
+
+
+def test_common_keys_of_nothing() -> None:
+    """No run, runs without keys, and no room at all are no error."""
+    assert common_main_keys([]) == []
+    assert common_main_keys([[], []]) == []
+    assert common_main_keys([["step", "time"]]) == []
+    assert common_main_keys([DETECTOR], 0) == []
+    assert common_main_keys([[], DETECTOR], 1) != []
+
+
+def test_common_keys_come_losses_first() -> None:
+    """Losses, then metrics, then the rest, whatever order the runs come in."""
+    for runs in ([DETECTOR, CLASSIFIER, PLAYER], [PLAYER, CLASSIFIER, DETECTOR]):
+        found = common_main_keys(runs, 20)
+        kinds = [0 if "loss" in key else 2 if key in {"lr", "entropy"} else 1 for key in found]
+        assert kinds == sorted(kinds)
+
+
+@settings(deadline=None)
+@given(runs=st.lists(KEYS, max_size=8), most=st.integers(0, 12))
+def test_common_keys_cover_the_runs(runs: list[list[str]], most: int) -> None:
+    """No more than allowed, none twice, none that isn't a run's main key; all places are used.
+
+    Each place gives a key to a run that had none, as long as there is one: so that as many places
+    as there are runs of different keys serve every run.
+    """
+    found = common_main_keys(runs, most)
+    every = {key for keys in runs for key in main_keys(keys)}
+    assert len(set(found)) == len(found) == min(most, len(every))
+    assert set(found) <= every
+    kinds = {frozenset(main_keys(keys)) for keys in runs} - {frozenset()}
+    served = sum(not kind.isdisjoint(found) for kind in kinds)
+    assert served >= min(most, len(kinds))
+
+
+@settings(deadline=None)
+@given(runs=st.lists(KEYS, min_size=1, max_size=6), times=st.integers(2, 5))
+def test_common_keys_do_not_depend_on_how_often(runs: list[list[str]], times: int) -> None:
+    """A folder in which each run lies several times shows the same keys."""
+    assert common_main_keys(runs * times) == common_main_keys(runs)

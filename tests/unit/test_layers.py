@@ -97,7 +97,7 @@ def test_the_contract_holds(copy: Path) -> None:
             "trainviz_cli.writing.backends.other is not allowed to import",
         ),
         (
-            "runs.py",
+            "runs/find.py",
             "import click",
             "click only in cli",
             "trainviz_cli.runs is not allowed to import click",

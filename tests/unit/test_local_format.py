@@ -432,11 +432,12 @@ def test_a_log_begun_again_is_a_new_start(tmp_path: Path) -> None:
     log.write_text(RECORD * 3)
     sidecar.write_text('{"offset": 25, "time": 10.0}\n{"offset": 75, "time": 12.0}\n')
     reader = FORMAT.reader(tmp_path / "scalars.json")
-    assert not reader.poll().new_start
+    assert reader.poll().starts is None
     log.write_text(RECORD)
     sidecar.write_text('{"offset": 25, "time": 99.0}\n')
     batch = reader.poll()
-    assert batch.new_start
+    assert batch.starts is not None
+    assert batch.starts.tolist() == [1] * len(batch)
     assert batch.steps.tolist() == [1]
     assert batch.wall_times is not None
     assert batch.wall_times.tolist() == [99.0]

@@ -1,6 +1,7 @@
 """Which runs are on the disk, what they are called, and what a work_dir of many starts says."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +13,7 @@ from trainviz_cli.errors import NotFoundError, TrainvizError, UnreadableError
 from trainviz_cli.formats import all_formats, detect
 from trainviz_cli.formats._format import Place
 from trainviz_cli.model.run import Run
-from trainviz_cli.runs import FoundRun, find_runs, locate_runs, open_run
+from trainviz_cli.runs import FoundRun, find_all_runs, find_runs, locate_runs, open_run
 
 FIRST, SECOND, THIRD = (f"2026010{day}_120000" for day in (1, 2, 3))
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -532,3 +533,298 @@ def test_what_is_no_run_is_passed_over_beside_runs(tmp_path: Path) -> None:
     assert [type(error) for error in passed_over] == [NotFoundError, UnreadableError]
     with pytest.raises(NotFoundError, match="no training log"):
         locate_runs([str(tmp_path / "b")], [])
+
+
+def paths(root: Path, found: list[FoundRun]) -> list[str]:
+    """Where the runs are, seen from a folder."""
+    return [str(run.path.relative_to(root)) for run in found]
+
+
+def test_a_link_to_a_run_elsewhere_is_a_run(tmp_path: Path) -> None:
+    """It is called what the link is called, is read through it, and lies behind real ones."""
+    write(tmp_path, {"disk/exp1/scalars.json": log(1, 2), "runs/zero/scalars.json": log(1)})
+    (tmp_path / "runs/best").symlink_to(tmp_path / "disk/exp1")
+    found = find_runs(tmp_path / "runs")
+    assert names(found) == ["zero", "best"]
+    assert found[1].path == tmp_path / "runs/best"
+    assert found[1].read()["loss"].steps.tolist() == [1, 2]
+    assert found[1].glance().last_step == 2
+    assert open_run(tmp_path / "runs/best").name == "best"
+
+
+@pytest.mark.parametrize("layout", ["scalars.json", "vis_data/scalars.json"])
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_link_may_lead_to_any_layout(tmp_path: Path, layout: str, *, relative: bool) -> None:
+    """Over another link, relative or absolute, to either layout of a run."""
+    write(tmp_path, {f"disk/exp1/{layout}": log(1), "runs/notes.txt": ""})
+    (tmp_path / "disk/newest").symlink_to("exp1" if relative else tmp_path / "disk/exp1")
+    (tmp_path / "runs/mine").symlink_to("../disk/newest" if relative else tmp_path / "disk/newest")
+    assert names(find_runs(tmp_path / "runs")) == ["mine"]
+
+
+def test_nothing_is_walked_behind_a_link(tmp_path: Path) -> None:
+    """Runs inside of a linked run, and a folder of runs that is a link, are not listed."""
+    write(
+        tmp_path,
+        {
+            "disk/exp1/scalars.json": log(1),
+            "disk/exp1/inner/scalars.json": log(1),
+            "runs/notes.txt": "",
+        },
+    )
+    (tmp_path / "runs/linked").symlink_to(tmp_path / "disk/exp1")
+    (tmp_path / "runs/disk").symlink_to(tmp_path / "disk")
+    assert names(find_runs(tmp_path / "runs")) == ["linked"]
+
+
+def test_a_folder_asked_for_may_be_a_link(tmp_path: Path) -> None:
+    """Who names a link to a folder of runs means the runs in it."""
+    write(tmp_path, {"disk/exp1/scalars.json": log(1), "disk/exp2/scalars.json": log(1)})
+    (tmp_path / "runs").symlink_to(tmp_path / "disk")
+    assert paths(tmp_path, find_runs(tmp_path / "runs")) == ["runs/exp1", "runs/exp2"]
+
+
+@pytest.mark.parametrize("link", ["a_first", "z_last", "exp1/again", "deep/er/again"])
+def test_a_run_and_a_link_to_it_are_one(tmp_path: Path, link: str) -> None:
+    """Where the run itself lies below the folder, it is listed as itself, and once."""
+    write(tmp_path, {"exp1/scalars.json": log(1), "deep/er/notes.txt": ""})
+    (tmp_path / link).symlink_to(tmp_path / "exp1")
+    assert paths(tmp_path, find_runs(tmp_path)) == ["exp1"]
+
+
+def test_two_links_to_one_run_are_one(tmp_path: Path) -> None:
+    """The first by its name is taken."""
+    write(tmp_path, {"disk/exp1/scalars.json": log(1), "runs/notes.txt": ""})
+    for name in ("newest", "best"):
+        (tmp_path / "runs" / name).symlink_to(tmp_path / "disk/exp1")
+    assert names(find_runs(tmp_path / "runs")) == ["best"]
+
+
+def test_loops_of_links_end(tmp_path: Path) -> None:
+    """Links to the folder above, to themselves, to one another and back from elsewhere."""
+    write(tmp_path, {"runs/exp1/scalars.json": log(1), "disk/exp2/scalars.json": log(2)})
+    links = {
+        "runs/exp1/up": "..",
+        "runs/exp1/here": ".",
+        "runs/self": "self",
+        "runs/a": "b",
+        "runs/b": "a",
+        "runs/other": "../disk/exp2",
+        "disk/exp2/back": "../../runs",
+        "runs/root": "/",
+        "runs/far": "exp1/up/exp1/up/exp1",
+    }
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(target)
+    assert paths(tmp_path / "runs", find_runs(tmp_path / "runs")) == ["exp1", "other"]
+    assert names(locate_runs([str(tmp_path / "runs")])) == ["exp1", "other"]
+
+
+def test_a_log_that_is_a_link_is_read(tmp_path: Path) -> None:
+    """A file of another name, or on another disk, may stand behind `scalars.json`."""
+    write(tmp_path, {"disk/train.jsonl": log(1, 2), "exp1/notes.txt": ""})
+    (tmp_path / "exp1/scalars.json").symlink_to(tmp_path / "disk/train.jsonl")
+    (run,) = find_runs(tmp_path / "exp1")
+    assert run.glance().last_step == 2
+
+
+@pytest.mark.parametrize("argument", [["a", "a/exp1"], ["a", "a/exp1/scalars.json"], ["a", "./a"]])
+def test_folders_that_overlap_give_each_run_once(here: Path, argument: list[str]) -> None:
+    """By whatever path it was found, also over a link in one folder to a run in another."""
+    write(here, {"a/exp1/scalars.json": log(1), "b/exp2/scalars.json": log(1)})
+    (here / "b/linked").symlink_to(here / "a/exp1")
+    assert names(find_all_runs(argument)) == ["exp1"]
+    assert len(find_all_runs([*argument, "b"])) == 2
+
+
+def test_a_folder_without_permission_is_told_once(public: Path, unprivileged: Unprivileged) -> None:
+    """What may not be entered, deep down or high up, is passed over, and each told just once."""
+    write(
+        public,
+        {f"{place}/x/scalars.json": log(1) for place in ("a", "b/c", "b/d", "open")},
+    )
+    with locked(public / "a"), locked(public / "b/c"), unprivileged():
+        passed_over: list[TrainvizError] = []
+        found = find_all_runs([public], passed_over)
+    assert paths(public, found) == ["b/d/x", "open/x"]
+    assert sorted(error.message for error in passed_over) == [
+        f"can't read {public / place}: Permission denied" for place in ("a", "b/c")
+    ]
+    assert {type(error) for error in passed_over} == {UnreadableError}
+
+
+def test_a_link_to_a_folder_without_permission_is_not_told(
+    public: Path, unprivileged: Unprivileged
+) -> None:
+    """Nobody would have looked behind the link; the folder itself is told once."""
+    write(public, {"runs/exp1/scalars.json": log(1), "runs/locked/x.txt": "", "data/x.txt": ""})
+    (public / "runs/again").symlink_to(public / "runs/locked")
+    (public / "runs/data").symlink_to(public / "data")
+    with locked(public / "runs/locked"), locked(public / "data"), unprivileged():
+        passed_over: list[TrainvizError] = []
+        assert names(find_all_runs([public / "runs"], passed_over)) == ["exp1"]
+    assert [error.message for error in passed_over] == [
+        f"can't read {public / 'runs/locked'}: Permission denied"
+    ]
+
+
+def test_a_part_without_permission_hides_no_other_run(
+    public: Path, unprivileged: Unprivileged
+) -> None:
+    """Where a folder's `vis_data` may not be entered, the runs beside it are found."""
+    write(public, {"a/vis_data/scalars.json": log(1), "a/exp2/scalars.json": log(1)})
+    with locked(public / "a/vis_data"), unprivileged():
+        passed_over: list[TrainvizError] = []
+        assert names(find_all_runs([public], passed_over)) == ["exp2"]
+    assert {error.message for error in passed_over} == {
+        f"can't read {public / 'a/vis_data'}: Permission denied"
+    }
+
+
+def test_a_log_without_permission_is_found_but_not_glanced_at(
+    public: Path, unprivileged: Unprivileged
+) -> None:
+    """It is there; that it can't be read is the documented error."""
+    write(public, {"exp1/scalars.json": log(1)})
+    with locked(public / "exp1/scalars.json"), unprivileged():
+        (run,) = find_all_runs([public])
+        with pytest.raises(UnreadableError, match="Permission denied"):
+            run.glance()
+
+
+@pytest.mark.parametrize("replaced_by", ["nothing", "no folder", "a folder", "a pipe", "a pointer"])
+def test_a_run_that_vanishes_before_the_glance(tmp_path: Path, replaced_by: str) -> None:
+    """Between being found and being looked at, a run may go; nothing is waited for."""
+    write(tmp_path, {"exp1/scalars.json": log(1)})
+    path = tmp_path / "exp1/scalars.json"
+    (run,) = find_runs(tmp_path)
+    path.unlink()
+    if replaced_by == "no folder":
+        path.parent.rmdir()
+    elif replaced_by == "a folder":
+        path.mkdir()
+    elif replaced_by == "a pipe":
+        os.mkfifo(path)
+    elif replaced_by == "a pointer":
+        path.write_text(POINTER)
+    with pytest.raises((UnreadableError, NotFoundError)) as caught:
+        run.glance()
+    assert str(path) in caught.value.message
+
+
+def test_a_folder_that_vanishes_during_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was listed and is gone when it is entered is nobody's business."""
+    write(tmp_path, {f"{name}/scalars.json": log(1) for name in ("a", "b", "c")})
+    scandir = os.scandir
+
+    def late(path: str | os.PathLike[str]) -> object:
+        if Path(path) == tmp_path / "b" and Path(path).exists():
+            (Path(path) / "scalars.json").unlink()
+            Path(path).rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", late)
+    passed_over: list[TrainvizError] = []
+    assert names(find_all_runs([tmp_path], passed_over)) == ["a", "c"]
+    assert passed_over == []
+
+
+@pytest.mark.parametrize("make", ["mkfifo", "mkdir"])
+def test_a_log_that_is_no_file_makes_no_run(tmp_path: Path, make: str) -> None:
+    """A pipe or a folder called `scalars.json` is no log; a run inside such a folder is one."""
+    (tmp_path / "exp1").mkdir()
+    getattr(os, make)(tmp_path / "exp1/scalars.json")
+    assert find_runs(tmp_path) == []
+    if make == "mkdir":
+        write(tmp_path, {"exp1/scalars.json/scalars.json": log(1)})
+        assert len(find_runs(tmp_path)) == 1
+
+
+def test_a_file_that_is_no_log_is_an_error(tmp_path: Path) -> None:
+    """Who names a file means that very one, so that it is not passed over in silence."""
+    write(tmp_path, {"notes.txt": "text", "pointer.jsonl": POINTER})
+    with pytest.raises(UnreadableError, match="is no training log"):
+        find_runs(tmp_path / "notes.txt")
+    with pytest.raises(UnreadableError, match="git-LFS pointer") as caught:
+        find_runs(tmp_path / "pointer.jsonl")
+    assert caught.value.hint == "git lfs pull"
+
+
+@pytest.mark.parametrize(
+    "name", ["with blank", "new\nline", "\x1b[31m", "\udcff\udcfe", "训练", "é", "-k", "~", "*"]
+)
+def test_any_name_is_found_and_read(tmp_path: Path, name: str) -> None:
+    """Whatever bytes a file system takes as a name, the run is found, named and looked at."""
+    write(tmp_path, {f"{name}/scalars.json": log(1, 2)})
+    (run,) = find_runs(tmp_path)
+    assert (run.name, run.path) == (name, tmp_path / name)
+    assert run.glance().last_step == 2
+    assert len(run.read()) == 1
+
+
+def test_many_other_files_cost_no_look_into_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of pictures is listed, and no file in it is opened or asked about."""
+    write(tmp_path, {"exp1/scalars.json": log(1), "data/deep/x.txt": ""})
+    for place in (tmp_path, tmp_path / "exp1", tmp_path / "data/deep"):
+        for i in range(300):
+            (place / f"{i}.json").touch()
+    find_runs(tmp_path)  # whatever is imported on first use is imported before
+    opened: list[str] = []
+    opens, stats = os.open, os.stat
+
+    def seen_open(path: str | os.PathLike[str], *more: int) -> int:
+        opened.append(os.fspath(path))
+        return opens(path, *more)
+
+    def seen_stat(path: str | os.PathLike[str], **how: bool) -> os.stat_result:
+        opened.append(os.fspath(path))
+        return stats(path, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", seen_open)
+    monkeypatch.setattr(os, "stat", seen_stat)
+    assert names(find_runs(tmp_path)) == ["exp1"]
+    assert {Path(path).name for path in opened} <= {"scalars.json"}
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
+    """Folders inside one another, deeper than a path may be long, with a log in the innermost."""
+
+    def make(part: str, depth: int) -> Path:
+        (tmp_path / "deep").mkdir()
+        below = os.open(tmp_path / "deep", os.O_RDONLY)
+        for _ in range(depth):
+            os.mkdir(part, dir_fd=below)
+            above, below = below, os.open(part, os.O_RDONLY, dir_fd=below)
+            os.close(above)
+        with open(os.open("scalars.json", os.O_WRONLY | os.O_CREAT, dir_fd=below), "w") as file:  # noqa: PTH123
+            file.write(log(1))
+        os.close(below)
+        return tmp_path / "deep"
+
+    yield make
+    outer, aside = tmp_path / "deep", tmp_path / "aside"
+    while folders := [path for path in outer.iterdir() if path.is_dir()]:
+        folders[0].rename(aside)  # what clears up after tests would go down by recursion
+        shutil.rmtree(outer)
+        aside.rename(outer)
+
+
+def test_a_run_a_thousand_folders_deep(chain: Callable[[str, int], Path]) -> None:
+    """The search goes as deep as paths can be written, without recursion."""
+    (run,) = find_runs(chain("d", 1000))
+    assert run.name == "d"
+    assert run.glance().last_step == 1
+
+
+def test_folders_too_deep_for_a_path_are_told(chain: Callable[[str, int], Path]) -> None:
+    """Where no path reaches any more, the search ends, and says so once."""
+    root = chain("d" * 100, 60)
+    write(root, {"exp1/scalars.json": log(1)})
+    passed_over: list[TrainvizError] = []
+    assert names(find_all_runs([root], passed_over)) == ["exp1"]
+    assert ["File name too long" in error.message for error in passed_over] == [True]

@@ -24,6 +24,7 @@ class Row(NamedTuple):
         last_change: Its last value less that of the baseline; None where either is not finite.
         best_change: Likewise the best value.
         wins: No run has a better best value.
+        is_baseline: It is what the others are measured from.
     """
 
     run: str
@@ -31,6 +32,7 @@ class Row(NamedTuple):
     last_change: float | None
     best_change: float | None
     wins: bool
+    is_baseline: bool = False
 
 
 class Comparison(NamedTuple):
@@ -75,8 +77,9 @@ def compare(
             last_change=_change(each and each.last, base and base.last),
             best_change=_change(each and each.best, base and base.best),
             wins=each is not None and each.best is not None and each.best == winner,
+            is_baseline=index == baseline,
         )
-        for run, each in zip(runs, said, strict=True)
+        for index, (run, each) in enumerate(zip(runs, said, strict=True))
     )
     return Comparison(key, direction, rows)
 

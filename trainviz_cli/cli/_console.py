@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from contextlib import suppress
@@ -10,10 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
     from typing import TextIO
 
-    from trainviz_cli.model.run import Run
+    from trainviz_cli.model.run import Image, Run
     from trainviz_cli.render.term.chart import Look
     from trainviz_cli.render.term.style import ColorDepth, Line
 
@@ -61,7 +61,7 @@ def progress(items: Sequence[T], label: str) -> Iterator[T]:
         return
     import click
 
-    with click.progressbar(items, label=label, file=sys.stderr) as bar:
+    with click.progressbar(items, label=label, file=sys.stderr, width=0) as bar:
         yield from bar
 
 
@@ -125,7 +125,7 @@ class Console(NamedTuple):
         look = Look() if self._shows_unicode else ASCII
         return look._replace(monochrome=not self.depth)
 
-    def show_picture(self, path: Path) -> None:
+    def show_picture(self, image: Image) -> None:
         """Previews a picture, as high as the terminal at most.
 
         Raises:
@@ -137,7 +137,7 @@ class Console(NamedTuple):
         from trainviz_cli.render.term.graphics import detect_graphics
         from trainviz_cli.render.term.image import draw_picture
 
-        picture = open_picture(path)
+        picture = open_picture(image.path, image.offset, image.length)
         graphics = detect_graphics(
             os.environ,
             self.depth,
@@ -158,8 +158,18 @@ class Console(NamedTuple):
         text = to_text(lines, self.depth)
         if not self._shows_unicode:
             encoding = "ascii" if self.ascii else sys.stdout.encoding or "ascii"
-            text = text.translate(_TO_ASCII).encode(encoding, "replace").decode(encoding)
+            codecs.register_error("cells", _in_cells)
+            text = text.translate(_TO_ASCII).encode(encoding, "cells").decode(encoding)
         sys.stdout.write(text)
+
+
+def _in_cells(error: UnicodeError) -> tuple[str, int]:
+    """Question marks for what can't be encoded, as many as it has cells: columns stay in line."""
+    from trainviz_cli.render.term.text import cells
+
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "?" * cells(error.object[error.start : error.end]), error.end
 
 
 def _writes_unicode() -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from trainviz_cli.cli._completion import complete_key, complete_path
+from trainviz_cli.cli._completion.candidates import complete_key, complete_path
 from trainviz_cli.cli._console import Console
 
 if TYPE_CHECKING:
@@ -76,6 +76,11 @@ class Place(NamedTuple):
     show: bool
     width: int | None
     height: int | None
+
+    @property
+    def is_figure(self) -> bool:
+        """Whether it is no terminal, so that the sizes are pixels."""
+        return bool(self.output or self.show)
 
 
 def drawing_options(*left_out: str) -> Callable[[Command], Command]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainviz_cli.cli._console import note, note_diagnostics
 from trainviz_cli.errors import NotFoundError, UnreadableError
-from trainviz_cli.model.keys import brief, is_pattern, main_keys, match_keys
+from trainviz_cli.model.keys import brief, is_pattern, main_keys, match_keys, nearest
 from trainviz_cli.runs import locate_runs
 
 if TYPE_CHECKING:
@@ -101,9 +101,14 @@ def choose_run(name: str, runs: Sequence[Run]) -> int:
         found = [index for index, run in enumerate(runs) if fits(run)]
         if len(found) == 1:
             return found[0]
-    several = "several of" if any(wanted in run.name for run in runs) else "none of"
-    names = ", ".join(run.name for run in runs[:12])
-    raise NotFoundError(f"{several} the runs is {name!r}", hint=f"one of {names}")
+    fitting = [run.name for run in runs if wanted in run.name]
+    if not fitting:
+        near = nearest(name, [run.name for run in runs], "run")
+        raise NotFoundError(f"none of the runs is {name!r}", hint=near)
+    more = f" and {len(fitting) - 12} more" if len(fitting) > 12 else ""
+    raise NotFoundError(
+        f"{name!r} fits several runs", hint=f"one of {', '.join(fitting[:12])}{more}"
+    )
 
 
 def choose_key(query: str, keys: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Kinds = set[type]
 # The records, all their values, of which kinds these are, and where each record's line ends.
 Parsed = tuple[list[Record], list[Any], Kinds, "IntArray"]
+Begins = dict[int, int]  # record -> where its line begins, unless where the record before it ends
 Problem = tuple[int, str]  # byte in the file, and what is wrong there
 
 # The bare word after a key, never inside a string: a quote there would be escaped.
@@ -71,19 +72,22 @@ def _values(records: list[Record]) -> list[Any]:
     return list(chain.from_iterable(map(dict.values, records)))
 
 
-def parse_one_by_one(block: Block) -> tuple[Parsed, list[Problem]]:
+def parse_one_by_one(block: Block) -> tuple[Parsed, list[Problem], Begins]:
     """All that can be had with certainty from a block with something odd in it."""
     records: list[Record] = []
     ends: list[int] = []
+    begins: Begins = {}
     problems: list[Problem] = []
     start = block.offset
     for line in block.data.split(b"\n"):
         found, problem = parse_line(line.strip(SPACE))
         end = start + len(line) + 1
+        if (ends[-1] if ends else block.offset) != start or len(found) > 1:
+            begins |= dict.fromkeys(range(len(records), len(records) + len(found)), start)
         records += found
         ends += [end] * len(found)
         if problem:
             problems.append((start, problem))
         start = end
     values = _values(records)
-    return (records, values, set(map(type, values)), np.array(ends, np.int64)), problems
+    return (records, values, set(map(type, values)), np.array(ends, np.int64)), problems, begins

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from trainviz_cli.codecs.lines import BOM, MAX_LINE_BYTES, READ_AT_ONCE, refuse_pointer
+from trainviz_cli.codecs.growing import READ_AT_ONCE, refuse_pointer
+from trainviz_cli.codecs.lines import BOM, MAX_LINE_BYTES
 from trainviz_cli.codecs.records import Record, parse_record
-from trainviz_cli.errors import UnreadableError
+from trainviz_cli.errors import NotFoundError, UnreadableError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _NEWEST = 8  # lines that are parsed in any case
 _WIDER = 16
+_SHORTEST = len(b"{}")
+_DIGITS = b"0123456789.+-"
 
 
 class End(NamedTuple):
@@ -38,10 +41,11 @@ class End(NamedTuple):
 def last_records(path: Path, window: int) -> End:
     """The records in the last `window` bytes of a file, or in more if a line is longer.
 
-    Lines that begin with the same key are of one kind: a log's training lines, its validations.
+    Lines with the same keys are of one kind: a log's training lines, its validations.
 
     Raises:
-        UnreadableError: The file is a git-LFS pointer, is gone, or can't be opened.
+        NotFoundError: The file is gone.
+        UnreadableError: It is a git-LFS pointer, or can't be opened.
     """
     try:
         file = os.open(path, READ_AT_ONCE)
@@ -52,14 +56,17 @@ def last_records(path: Path, window: int) -> End:
             lines, seen = _last_lines(file, status.st_size, window)
         finally:
             os.close(file)
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} is gone") from None
     except OSError as error:
         raise UnreadableError(f"can't read {path}: {error.strerror}") from None
     whole = seen >= status.st_size
     if whole:
         refuse_pointer(path, lines[0])
         lines[0] = lines[0].removeprefix(BOM)
-    if not lines[-1]:
+    if parse_record(lines[-1]) is None:  # nothing, or half a line
         del lines[-1]
+    lines = [line for line in lines if len(line) >= _SHORTEST]
     total = len(lines) if whole else round(status.st_size * len(lines) / max(seen, 1))
     return End(_parse(_choose(lines)), total, status.st_mtime, whole)
 
@@ -79,10 +86,12 @@ def _last_lines(file: int, size: int, window: int) -> tuple[list[bytes], int]:
 
 def _choose(lines: list[bytes]) -> list[bytes]:
     """The newest lines, after the last of each other kind."""
-    newest = lines[-_NEWEST:]
-    # Keyed by what stands before the first colon: the first key. Later lines take the place.
-    kinds = {line.partition(b":")[0]: line for line in lines[:-_NEWEST]}
-    return [*kinds.values(), *newest]
+    # Keyed by the first key and all that is no digit: the keys. Later lines take the place.
+    last = {
+        (line.partition(b":")[0], line.translate(None, _DIGITS)): place
+        for place, line in enumerate(lines[:-_NEWEST])
+    }
+    return [*(lines[place] for place in sorted(last.values())), *lines[-_NEWEST:]]
 
 
 def _parse(lines: list[bytes]) -> list[Record]:
@@ -90,5 +99,7 @@ def _parse(lines: list[bytes]) -> list[Record]:
     try:
         records: list[Record] = orjson.loads(b"[%b]" % b",".join(lines))
     except orjson.JSONDecodeError:
+        records = []
+    if len(records) != len(lines) or set(map(type, records)) != {dict}:
         return [record for record in map(parse_record, lines) if record is not None]
     return records

@@ -40,7 +40,7 @@ class Table(NamedTuple):
         values: (M,) float64; `null` and `NaN` are NaN.
         axis: (N,) float64 value of the axis key in each record, NaN where it has none.
         ends: (N,) byte in the file just after each record's line.
-        start: Byte in the file where the first of these lines begins.
+        begins: Record → where its line begins, unless where the record before it ends.
         exact: Position among the M values → the integer, where float64 can't hold it.
         exact_axis: Record → the integer on the axis, likewise.
         others: (record, key, value) of strings, lists and mappings, which are no numbers.
@@ -53,11 +53,26 @@ class Table(NamedTuple):
     values: FloatArray
     axis: FloatArray
     ends: IntArray
-    start: int
+    begins: dict[int, int]
     exact: dict[int, int]
     exact_axis: dict[int, int]
     others: list[tuple[int, str, object]]
     diagnostics: tuple[Diagnostic, ...]
+
+
+_EMPTY = Table(
+    keys=(),
+    codes=np.empty(0, np.int32),
+    rows=np.empty(0, np.int32),
+    values=np.empty(0),
+    axis=np.empty(0),
+    ends=np.empty(0, np.int64),
+    begins={},
+    exact={},
+    exact_axis={},
+    others=[],
+    diagnostics=(),
+)
 
 
 class JsonLines:
@@ -88,11 +103,13 @@ class JsonLines:
         tables = [self._tabulate(block) for block in self._lines.poll()]
         too_long, self._lines.too_long = self._lines.too_long, []
         notes = [self._note(at, f"line over {MAX_LINE_BYTES >> 20} MiB") for at in too_long]
+        if not tables and not notes:
+            return _EMPTY._replace(keys=list(self._codes))
         return _concatenate(tables, list(self._codes), notes)
 
     def _tabulate(self, block: Block) -> Table:
         together = parse_together(block)
-        parsed, problems = (together, []) if together else parse_one_by_one(block)
+        parsed, problems, begins = (together, [], {}) if together else parse_one_by_one(block)
         records, values, kinds, ends = parsed
         codes, lengths = self._shapes.codes(records)
         rows = np.repeat(np.arange(len(records), dtype=np.int32), lengths)
@@ -112,7 +129,7 @@ class JsonLines:
             values=numbers[plotted],
             axis=axis,
             ends=ends,
-            start=block.offset,
+            begins={0: block.offset} | begins,
             exact=exact,
             exact_axis=exact_axis,
             others=others,
@@ -176,12 +193,14 @@ def _concatenate(tables: list[Table], keys: list[str], notes: list[Diagnostic]) 
     """The tables of successive blocks as one."""
     exact: dict[int, int] = {}
     exact_axis: dict[int, int] = {}
+    begins: dict[int, int] = {}
     others: list[tuple[int, str, object]] = []
     first_row = first_value = 0
     for table in tables:
         np.add(table.rows, first_row, out=table.rows)
         exact.update({first_value + i: number for i, number in table.exact.items()})
         exact_axis.update({first_row + row: number for row, number in table.exact_axis.items()})
+        begins |= {first_row + row: begin for row, begin in table.begins.items()}
         others += [(first_row + row, key, value) for row, key, value in table.others]
         notes += table.diagnostics
         first_row += len(table.ends)
@@ -193,7 +212,7 @@ def _concatenate(tables: list[Table], keys: list[str], notes: list[Diagnostic]) 
         values=_join([table.values for table in tables], np.float64),
         axis=_join([table.axis for table in tables], np.float64),
         ends=_join([table.ends for table in tables], np.int64),
-        start=tables[0].start if tables else 0,
+        begins=begins,
         exact=exact,
         exact_axis=exact_axis,
         others=others,

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from trainviz_cli.errors import UnreadableError
+from trainviz_cli.codecs.growing import GrowingFile, refuse_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
-# Bytes as they are, and without waiting for whoever might write to a pipe.
-READ_AT_ONCE = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _BLOCK_BYTES = 1 << 18
 MAX_LINE_BYTES = 1 << 24
 
-_GONE = (-1, -1)
-_LFS_MAGIC = b"version https://git-lfs"
-_TAIL_BYTES = 64
 BOM = b"\xef\xbb\xbf"
 
 
@@ -36,31 +29,25 @@ class Block(NamedTuple):
     data: bytes
 
 
-class LineReader:
+class LineReader(GrowingFile):
     """Hands out the lines that came since it last looked.
 
     A line without its newline is half written: it waits, unless `is_whole` can tell from its bytes
-    that nothing of it is missing. A file that shrank or was replaced is read from its beginning.
+    that nothing of it is missing.
 
     Args:
         path: The file; it may not exist yet.
         is_whole: Whether an end without a newline is a whole line all the same.
 
     Attributes:
-        offset: Everything before this byte has been handed out.
         too_long: Offsets of lines over 16 MiB, which were passed over.
-        restarts: How often the file shrank or was replaced.
     """
 
     def __init__(self, path: Path, is_whole: Callable[[bytes], bool] = lambda _: False) -> None:
-        self.path = path
-        self.offset = 0
+        super().__init__(path)
         self.too_long: list[int] = []
-        self.restarts = 0
         self._is_whole = is_whole
-        self._identity: tuple[int, int] | None = None
         self._inside_long_line = False
-        self._tail = b""  # the last bytes before `offset`; they tell a file begun anew
 
     def poll(self) -> Iterator[Block]:
         """Blocks of about 256 KiB, as far as the file goes now.
@@ -68,38 +55,11 @@ class LineReader:
         Raises:
             UnreadableError: The file is a git-LFS pointer, or can't be opened.
         """
-        try:
-            with open(self.path, "rb", buffering=0, opener=_open_at_once) as file:
-                self._rewind_if_new(file)
-                while block := self._read(file):
-                    yield block
-        except FileNotFoundError:
-            self._identity = self._identity and _GONE  # about to be made again, perhaps
-            return
-        except OSError as error:
-            raise UnreadableError(f"can't read {self.path}: {error.strerror}") from error
-
-    def _rewind_if_new(self, file: BinaryIO) -> None:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableError(f"{self.path} is no regular file", hint="name a log file")
-        identity = (status.st_dev, status.st_ino)
-        if self._identity not in {None, identity} or not self._continues(file):
-            self.offset = 0
-            self._tail = b""
-            self._inside_long_line = False
-            self.restarts += 1
-        self._identity = identity
-        file.seek(self.offset)
-
-    def _continues(self, file: BinaryIO) -> bool:
-        """Whether what was handed out is still there."""
-        file.seek(self.offset - len(self._tail))
-        return file.read(len(self._tail)) == self._tail
-
-    def _advance(self, data: bytes) -> None:
-        self.offset += len(data)
-        self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        restarts = self.restarts
+        with self.opened() as file:
+            self._inside_long_line &= restarts == self.restarts
+            while file and (block := self._read(file)):
+                yield block
 
     def _read(self, file: BinaryIO) -> Block | None:
         """The next lines, or None when no whole line is left."""
@@ -109,7 +69,7 @@ class LineReader:
         block = Block(self.offset, data)
         if block.offset == 0:
             block = self._open_first(block)
-        self._advance(data)
+        self.advance(data)
         file.seek(self.offset)
         return block
 
@@ -131,7 +91,7 @@ class LineReader:
         if not self._inside_long_line:
             self.too_long.append(self.offset)
         self._inside_long_line = True
-        self._advance(data)
+        self.advance(data)
 
     def _end_long_line(self, data: bytes) -> bytes:
         """The data without the rest of a line that was too long."""
@@ -139,7 +99,7 @@ class LineReader:
             return data
         self._inside_long_line = False
         rest = data.index(b"\n") + 1
-        self._advance(data[:rest])
+        self.advance(data[:rest])
         return data[rest:]
 
     def _open_first(self, block: Block) -> Block:
@@ -148,19 +108,3 @@ class LineReader:
         if block.data.startswith(BOM):
             return Block(0, b"   " + block.data[3:])
         return block
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | READ_AT_ONCE)
-
-
-def refuse_pointer(path: Path, head: bytes) -> None:
-    """Lets a file pass unless it is what git-LFS leaves in place of one.
-
-    Raises:
-        UnreadableError: It is.
-    """
-    if head.startswith(_LFS_MAGIC):
-        raise UnreadableError(
-            f"{path} is a git-LFS pointer, not the file itself", hint="git lfs pull"
-        )

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @cache
 def all_formats() -> tuple[Format, ...]:
-    """Every format there is, by name."""
+    """Every format there is, in the order in which they are asked, which is otherwise by name."""
     names = sorted(module.name for module in iter_modules(__path__) if module.name[0] != "_")
-    return tuple(import_module(f"{__name__}.{name}").FORMAT for name in names)
+    formats = [import_module(f"{__name__}.{name}").FORMAT for name in names]
+    return tuple(sorted(formats, key=lambda each: each.last_resort))
 
 
 def detect(place: Place) -> tuple[Format, Path] | None:

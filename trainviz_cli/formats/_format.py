@@ -7,7 +7,7 @@ import stat
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
-from trainviz_cli.codecs.lines import READ_AT_ONCE
+from trainviz_cli.codecs.growing import READ_AT_ONCE
 from trainviz_cli.errors import NotFoundError, UnreadableError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from trainviz_cli.model.batch import Batch
     from trainviz_cli.model.glance import Glance
-    from trainviz_cli.model.run import Image
+    from trainviz_cli.model.run import Histogram, Image, Text
 
 _HEAD_BYTES = 1 << 14
 
@@ -113,8 +113,8 @@ class Format(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     recognised_by: ClassVar[str]
-    parts: ClassVar[frozenset[str]] = frozenset()
-    """Sub-folders that belong to a run and hold no run of their own."""
+    last_resort: ClassVar[bool] = False
+    """What other formats recognise is theirs, even where this one could read it too."""
 
     @abstractmethod
     def find_log(self, place: Place) -> Path | None:
@@ -132,6 +132,11 @@ class Format(ABC):
             UnreadableError: It can't be read at all.
         """
 
+    def parts(self, place: Place) -> frozenset[str]:
+        """Sub-folders that belong to the run at this place, and hold no run of their own."""
+        del place
+        return frozenset()
+
     def starts(self, place: Place) -> Sequence[str]:
         """Sub-folders that may be starts of one training, oldest first; none as a rule."""
         del place
@@ -139,6 +144,16 @@ class Format(ABC):
 
     def images(self, log: Path) -> tuple[Image, ...]:
         """The logged pictures of the run, by name and step."""
+        del log
+        return ()
+
+    def texts(self, log: Path) -> tuple[Text, ...]:
+        """The logged texts of the run, by name and step."""
+        del log
+        return ()
+
+    def histograms(self, log: Path) -> tuple[Histogram, ...]:
+        """The logged distributions of the run, by name and step."""
         del log
         return ()
 

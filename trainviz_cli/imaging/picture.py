@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import warnings
+from io import BytesIO
 from typing import TYPE_CHECKING
 
-from trainviz_cli.codecs.lines import READ_AT_ONCE, refuse_pointer
+from trainviz_cli.codecs.growing import READ_AT_ONCE, refuse_pointer
 from trainviz_cli.errors import NotFoundError, RefusedError, UnreadableError
 from trainviz_cli.imaging.pixels import to_rgb
 
@@ -21,19 +22,39 @@ if TYPE_CHECKING:
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 
 
-def open_picture(path: Path) -> Picture:
+def open_picture(path: Path, offset: int = 0, length: int | None = None) -> Picture:
     """The picture in a file: RGB, 8 bits, upright, the first frame, and nothing else of the file.
 
     What is transparent becomes white, as in what is logged: figures have dark lines.
+
+    Args:
+        path: The file it is, or is in.
+        offset: Where in the file it begins, in bytes.
+        length: How many bytes it has; None is all there are.
 
     Raises:
         NotFoundError: Nothing is there.
         UnreadableError: It can't be read, is damaged, or no picture of a known format.
         RefusedError: It would unpack to too many pixels.
     """
+    data = picture_bytes(path, offset, length)
+    refuse_pointer(path, data)
+    return _decode(path, data)
+
+
+def picture_bytes(path: Path, offset: int = 0, length: int | None = None) -> bytes:
+    """A picture's bytes as they are; see `open_picture`.
+
+    Raises:
+        NotFoundError: Nothing is there.
+        UnreadableError: It can't be read.
+    """
     try:
         with open(path, "rb", opener=_open_at_once) as file:
-            return _decode(path, file)
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UnreadableError(f"{path} is no regular file", hint="name an image file")
+            file.seek(offset)
+            return file.read(-1 if length is None else length)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: NUL in a name
         raise NotFoundError(f"no such file: {path}") from None
     except OSError as error:
@@ -44,18 +65,14 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | READ_AT_ONCE)
 
 
-def _decode(path: Path, file: BinaryIO) -> Picture:
+def _decode(path: Path, data: bytes) -> Picture:
     from PIL import Image, UnidentifiedImageError
 
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        raise UnreadableError(f"{path} is no regular file", hint="name an image file")
-    refuse_pointer(path, file.read(64))
-    file.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = _upright(file)
+            picture = _upright(BytesIO(data))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         hint = f"at most {Image.MAX_IMAGE_PIXELS:,} are shown"
         raise RefusedError(f"{path} would unpack to too many pixels", hint=hint) from None

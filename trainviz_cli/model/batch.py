@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from trainviz_cli.model.diagnostic import merge
 from trainviz_cli.model.series import FloatArray, IntArray, NumberArray, Series
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Batch:
         steps: (N,) global step of each row; int64, or float64 where a log has fractional steps.
         epochs: (N,) epoch of each row, fractional where the log allows; None if it has none.
         wall_times: (N,) unix seconds; None if the log has none.
-        new_start: The rows come from a new file or process: nothing joins them to what came before.
+        starts: (N,) which start of the run (a process, or a file of it) each row comes from,
+            numbered as they began: nothing joins the rows of two. None: all of start 0.
     """
 
     keys: Sequence[str]
@@ -41,10 +43,16 @@ class Batch:
     wall_times: FloatArray | None = None
     exact: dict[int, int] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
-    new_start: bool = False
+    starts: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    @classmethod
+    def empty(cls, keys: Sequence[str] = ()) -> Batch:
+        """No rows at all."""
+        no_codes, no_values = np.empty(0, np.int32), np.empty(0)
+        return cls(keys, no_codes, no_codes, no_values, np.empty(0, np.int64))
 
     def only(self, rows: npt.NDArray[np.bool_]) -> Batch:
         """The batch without the rows where `rows` is False."""
@@ -58,6 +66,7 @@ class Batch:
             steps=self.steps[rows],
             epochs=None if self.epochs is None else self.epochs[rows],
             wall_times=None if self.wall_times is None else self.wall_times[rows],
+            starts=None if self.starts is None else self.starts[rows],
             exact={new: self.exact[old] for new, old in enumerate(positions) if old in self.exact},
         )
 
@@ -66,7 +75,7 @@ def assemble(batches: Sequence[Batch]) -> dict[str, Series]:
     """One `Series` per key, in the order the keys were first met."""
     if not batches:
         return {}
-    table = _join(batches)
+    table = join(batches)
     # 16-bit codes are sorted by radix, several times faster than wider ones.
     codes = table.codes.astype(np.uint16) if len(table.keys) < 2**16 else table.codes
     order = np.argsort(codes, kind="stable")
@@ -76,21 +85,27 @@ def assemble(batches: Sequence[Batch]) -> dict[str, Series]:
         for code, key in enumerate(table.keys)
         if bounds[code] < bounds[code + 1]
     }
-    starts = np.cumsum([len(batch) for batch in batches[:-1]], dtype=np.int64)
-    starts = starts[[batch.new_start for batch in batches[1:]]]
-    starts = starts[starts < len(table)]
+    begun = _first_steps(table)
     begin = _first_time(table.wall_times)
-    return {key: _series(key, table, places, starts, begin) for key, places in parts.items()}
+    return {key: _series(key, table, places, begun, begin) for key, places in parts.items()}
+
+
+def _first_steps(table: Batch) -> dict[int, float]:
+    """Start → the first step in any of its rows; empty where there is only one start."""
+    if table.starts is None or not (table.starts[1:] != table.starts[:-1]).any():
+        return {}
+    starts, first_rows = np.unique(table.starts, return_index=True)
+    return dict(zip(starts.tolist(), table.steps[first_rows].tolist(), strict=True))
 
 
 def _series(
-    key: str, table: Batch, places: IntArray, starts: IntArray, start_time: float | None
+    key: str, table: Batch, places: IntArray, begun: dict[int, float], start_time: float | None
 ) -> Series:
     """The samples at these places of the table, one key's, as a series."""
     rows = table.rows[places]
     steps = table.steps[rows]
-    new_starts = np.searchsorted(rows, starts)
-    segments = _segments(steps, new_starts)
+    starts = table.starts[rows] if begun and table.starts is not None else np.zeros_like(rows)
+    segments = _segments(steps, starts)
     return Series(
         key=key,
         steps=steps,
@@ -99,11 +114,7 @@ def _series(
         wall_times=_known(table.wall_times, rows),
         segments=segments,
         start_time=start_time,
-        begins=_begins(
-            steps,
-            segments,
-            list(zip(new_starts.tolist(), table.steps[starts].tolist(), strict=True)),
-        ),
+        begins=_begins(steps, segments, starts, begun) if begun else None,
     )
 
 
@@ -113,8 +124,8 @@ def _first_time(times: FloatArray | None) -> float | None:
     return float(np.nanmin(times))
 
 
-def _join(batches: Sequence[Batch]) -> Batch:
-    """All batches as one."""
+def join(batches: Sequence[Batch]) -> Batch:
+    """All batches as one; there must be one at least."""
     if len(batches) == 1:
         return batches[0]
     code_of = {
@@ -138,6 +149,19 @@ def _join(batches: Sequence[Batch]) -> Batch:
         epochs=_join_optional([batch.epochs for batch in batches], batches),
         wall_times=_join_optional([batch.wall_times for batch in batches], batches),
         exact=exact,
+        starts=_join_starts(batches),
+        diagnostics=merge(note for batch in batches for note in batch.diagnostics),
+    )
+
+
+def _join_starts(batches: Sequence[Batch]) -> IntArray | None:
+    if all(batch.starts is None for batch in batches):
+        return None
+    return np.concatenate(
+        [
+            np.zeros(len(batch), np.int64) if batch.starts is None else batch.starts
+            for batch in batches
+        ]
     )
 
 
@@ -178,29 +202,29 @@ def _exact_column(values: FloatArray, places: IntArray, exact: dict[int, int]) -
     return whole
 
 
-def _segments(steps: NumberArray, new_starts: IntArray) -> tuple[int, ...]:
-    """Where a run restarted: its steps went back, or its rows come from a new start."""
-    back = np.flatnonzero(steps[1:] < steps[:-1]) + 1
-    if not len(back) and not len(new_starts):
-        return (0,)
-    inside = new_starts[(new_starts > 0) & (new_starts < len(steps))]
-    return (0, *sorted({*back.tolist(), *inside.tolist()}))
+def _segments(steps: NumberArray, starts: npt.NDArray[np.integer]) -> tuple[int, ...]:
+    """Where a run restarted: its steps went back, or its rows come from another start."""
+    cuts = np.flatnonzero((steps[1:] < steps[:-1]) | (starts[1:] != starts[:-1])) + 1
+    return (0, *cuts.tolist())
 
 
 def _begins(
-    steps: NumberArray, segments: tuple[int, ...], run_starts: list[tuple[int, float]]
-) -> tuple[float, ...] | None:
-    """The step at which each segment takes over: new starts of the run say it for all keys.
+    steps: NumberArray,
+    segments: tuple[int, ...],
+    starts: npt.NDArray[np.integer],
+    begun: dict[int, float],
+) -> tuple[float, ...]:
+    """The step at which each segment takes over: a new start of the run says it for all keys.
 
     Args:
         steps: (N,) of one key.
         segments: Where its segments begin.
-        run_starts: For each new start of the run, where it lies among the samples, and its step.
+        starts: (N,) where its samples come from.
+        begun: The first step of each start, those without the key included.
     """
-    if not run_starts:
-        return None
-    begins = {at: float(steps[at]) for at in segments}
-    for at, step in run_starts:
-        if at in begins:
-            begins[at] = min(begins[at], step)
-    return tuple(begins.values())
+    begins = [float(steps[0])]
+    for at in segments[1:]:
+        before, start = int(starts[at - 1]), int(starts[at])
+        since = [step for each, step in begun.items() if before < each <= start]
+        begins.append(min([float(steps[at]), *since]))
+    return tuple(begins)

@@ -49,15 +49,20 @@ def to_polars(every: Sequence[Series], *, long: bool) -> pl.DataFrame:
         raise MissingPackageError("polars is not installed", hint="pip install polars") from None
     if long:
         columns = _long(every)
-        keys = pl.Series("key", columns.pop("key").tolist(), pl.String)
+        keys = pl.Series("key", list(map(_utf8, columns.pop("key").tolist())), pl.String)
         known = pl.DataFrame(columns).with_columns(pl.col("epoch", "wall_time").fill_nan(None))
         return known.insert_column(0, keys)
     steps = _steps(every)
     frame = {"step": pl.Series(steps)}
     for series in every:
         column, missing = _at(steps, series)
-        frame[series.key] = pl.Series(column).scatter(np.flatnonzero(missing), None)
+        frame[_utf8(series.key)] = pl.Series(column).scatter(np.flatnonzero(missing), None)
     return pl.DataFrame(frame)
+
+
+def _utf8(key: str) -> str:
+    """The key as polars can hold it: half a surrogate pair as an escape."""
+    return key.encode(errors="backslashreplace").decode()
 
 
 def _steps(every: Sequence[Series]) -> NumberArray:

@@ -26,9 +26,11 @@ _METRIC_WORDS = frozenset(
 )
 # Less of it is better.
 _COST_WORDS = frozenset(
-    "error errors err mistakes perplexity ppl mae mse rmse mape wer cer fid kid lpips nll kl "
-    "divergence bpc bpb bpd cost regret ece eer brier time latency memory eta".split()
+    "error errors err mistakes perplexity ppl mae mse rmse nmse nrmse mape smape wer cer fid kid "
+    "lpips nll kl divergence bce crossentropy bpc bpb bpd cost regret ece eer brier mpjpe nme epe "
+    "ade fde hd95 fpr fpr95 fnr".split()
 )
+_TIME_WORDS = frozenset("time latency memory eta".split())
 
 
 def match_keys(query: str, keys: Sequence[str], kind: str = "key") -> list[str]:
@@ -60,7 +62,7 @@ def main_keys(keys: Iterable[str]) -> list[str]:
 
 def _sorted_out(keys: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
     """Losses, evaluation metrics and the rest, without what only counts or times."""
-    shown = [key for key in keys if not _is_bookkeeping(key)]
+    shown = [key for key in keys if not is_bookkeeping(key)]
     losses = sorted((key for key in shown if is_loss(key)), key=_loss_rank)
     metrics = [key for key in shown if not is_loss(key) and _is_metric(key)]
     metrics.sort(key=lambda key: "train" in words(key))  # what training reached says less
@@ -164,7 +166,7 @@ def _is_metric(key: str) -> bool:
     )
 
 
-def _is_bookkeeping(key: str) -> bool:
+def is_bookkeeping(key: str) -> bool:
     """Whether it counts or times: `data_time`, but not `train_loss_step`."""
     last = key.rpartition("/")[2]
     return not _NEVER_MAIN.isdisjoint(words(last)) and not is_loss(last) and not _is_metric(last)
@@ -172,7 +174,11 @@ def _is_bookkeeping(key: str) -> bool:
 
 def is_loss(key: str) -> bool:
     """Whether it is a loss, by its name: `val/loss`, `loss_cls`, `nll`."""
-    return any(word.endswith(("loss", "losses")) or word == "nll" for word in words(key))
+    found = words(key)
+    # What mixed precision multiplies it by is none.
+    return "scale" not in found and any(
+        word.endswith(("loss", "losses")) or word == "nll" for word in found
+    )
 
 
 def _loss_rank(key: str) -> tuple[bool, int]:
@@ -187,9 +193,12 @@ def less_is_better(key: str) -> bool:
     The last part decides where it can: `loss/acc` is an accuracy.
     """
     last = key.rpartition("/")[2]
+    if not _TIME_WORDS.isdisjoint(words(last)) and not _is_metric(last):
+        return True
     named = last if _is_metric(last) or _is_cost(last) else key
     return _is_cost(named)
 
 
 def _is_cost(key: str) -> bool:
-    return is_loss(key) or not _COST_WORDS.isdisjoint(words(key))
+    found = words(key)
+    return is_loss(key) or not _COST_WORDS.isdisjoint(found) or {"cross", "entropy"}.issubset(found)

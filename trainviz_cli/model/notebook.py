@@ -71,7 +71,8 @@ def _chart(series: Series, width: int, height: int) -> str:
     across = _places(np.asarray(view.x, np.float64)) * (width - 2 * _EDGE_PX) + _EDGE_PX
     down = (1 - _places(np.asarray(view.y, np.float64))) * (height - 2 * _EDGE_PX) + _EDGE_PX
     for piece in view.slices():
-        kept = extremes(view.y[piece], width) + piece.start
+        buckets = max(width * (piece.stop - piece.start) // len(view), 1)
+        kept = extremes(down[piece], buckets) + piece.start
         known = np.isfinite(down[kept]) & np.isfinite(across[kept])
         for run in np.split(kept, np.flatnonzero(~known)):
             points = [f"{across[i]:.1f},{down[i]:.1f}" for i in run if np.isfinite(down[i])]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from trainviz_cli.model.diagnostic import Diagnostic
-    from trainviz_cli.model.series import Series
+    from trainviz_cli.model.series import FloatArray, Series
 
 
 class Image(NamedTuple):
@@ -26,12 +26,46 @@ class Image(NamedTuple):
     Attributes:
         name: The name it was logged under; may contain `/`.
         step: The step it was logged at.
-        path: The PNG file.
+        path: The file it is, or is in.
+        offset: Where in the file it begins, in bytes.
+        length: How many bytes it has; None is all there are.
     """
 
     name: str
     step: int
     path: Path
+    offset: int = 0
+    length: int | None = None
+
+
+class Text(NamedTuple):
+    """A logged text; it comes from outside, so it is not safe to print raw.
+
+    Attributes:
+        name: The name it was logged under.
+        step: The step it was logged at.
+        text: What was logged.
+    """
+
+    name: str
+    step: int
+    text: str
+
+
+class Histogram(NamedTuple):
+    """A logged distribution.
+
+    Attributes:
+        name: The name it was logged under.
+        step: The step it was logged at.
+        edges: (N + 1,) where its buckets begin and end.
+        counts: (N,) how many values lie in each.
+    """
+
+    name: str
+    step: int
+    edges: FloatArray
+    counts: FloatArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,12 +86,24 @@ class Run:
     series: Mapping[str, Series]
     diagnostics: tuple[Diagnostic, ...] = ()
     list_images: Callable[[], tuple[Image, ...]] = field(default=tuple, repr=False)
+    list_texts: Callable[[], tuple[Text, ...]] = field(default=tuple, repr=False)
+    list_histograms: Callable[[], tuple[Histogram, ...]] = field(default=tuple, repr=False)
     load_config: Callable[[], dict[str, object]] = field(default=dict, repr=False)
 
     @cached_property
     def images(self) -> tuple[Image, ...]:
         """The logged pictures by name and step, listed when first asked for."""
         return self.list_images()
+
+    @cached_property
+    def texts(self) -> tuple[Text, ...]:
+        """The logged texts by name and step, read when first asked for."""
+        return self.list_texts()
+
+    @cached_property
+    def histograms(self) -> tuple[Histogram, ...]:
+        """The logged distributions by name and step, read when first asked for."""
+        return self.list_histograms()
 
     @cached_property
     def config(self) -> dict[str, object]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trainviz_cli.analysis.comparison import Comparison, Row
 
 _COLUMNS = "run key direction last last_step last_change best best_step best_change wins".split()
-_MARKUP = re.compile(r"([\\`*<>\[\]|~#]|(?<!\w)_|_(?!\w))")
+_MARKUP = re.compile(r"([\\`*<>\[\]|~#&]|(?<!\w)_|_(?!\w))")
 
 
 def to_csv(compared: Sequence[Comparison]) -> str:

@@ -12,6 +12,7 @@ from trainviz_cli.errors import WriteError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 # Windows would translate newlines without O_BINARY.
 _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -104,12 +105,24 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         WriteError: It couldn't be written; an older file stays as it was.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of another when all of it is written.
+
+    Raises:
+        WriteError: It couldn't be written; an older file stays as it was.
+    """
     # A name of its own for each writer, and short whatever the file is called.
     draft = path.with_name(f".{os.urandom(8).hex()}.draft")
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            draft.write_bytes(content)
+            with draft.open("wb") as file:
+                yield file
             draft.replace(path)
         except BaseException:
             with suppress(OSError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainviz_cli.cli._completion import complete_run_name
+from trainviz_cli.cli._completion.candidates import complete_run_name
 from trainviz_cli.cli._options import (
     console_options,
     drawing_options,
@@ -90,9 +90,9 @@ def command(
     elif report == "md":
         print_text(to_markdown(compared, differences, [run.name for run in chosen]))
     else:
-        in_figure = bool(place.output or place.show)
-        _print_tables(compared, [] if in_figure else panels, place, console)
-        _print_differences(differences, chosen, place, console)
+        width = (None if place.is_figure else place.width) or console.width
+        _print_tables(compared, [] if place.is_figure else panels, place, width, console)
+        _print_differences(differences, chosen, width, console)
         if place.output:
             print_path(place.output)
 
@@ -114,7 +114,11 @@ def _differences(runs: Sequence[Run]) -> Differences:
 
 
 def _print_tables(
-    compared: Sequence[Comparison], panels: Sequence[Panel], place: Place, console: Console
+    compared: Sequence[Comparison],
+    panels: Sequence[Panel],
+    place: Place,
+    width: int,
+    console: Console,
 ) -> None:
     from trainviz_cli.cli._drawing import draw_in_terminal
     from trainviz_cli.render.term.comparison import draw_comparison, draw_title
@@ -128,7 +132,6 @@ def _print_tables(
             lambda panel, width: draw_comparison(tables[panel.curves[0].key], width, console.look),
         )
         return
-    width = place.width or console.width
     for index, comparison in enumerate(compared):
         console.show([[]] if index else [])
         console.show(draw_title(comparison, width))
@@ -136,12 +139,12 @@ def _print_tables(
 
 
 def _print_differences(
-    differences: Differences, runs: Sequence[Run], place: Place, console: Console
+    differences: Differences, runs: Sequence[Run], width: int, console: Console
 ) -> None:
     from trainviz_cli.render.term.comparison import draw_differences
 
     names = [run.name for run in runs]
-    lines = draw_differences(differences, names, place.width or console.width, console.look)
+    lines = draw_differences(differences, names, width, console.look)
     if lines:
         console.show([[], *lines])
 

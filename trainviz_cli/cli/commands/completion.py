@@ -9,8 +9,7 @@ from trainviz_cli.cli._completion import SHELLS, print_script
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
-@click.pass_context
-def command(context: click.Context, shell: str) -> None:
+def command(*, shell: str) -> None:
     """The script that lets a shell complete commands, options, paths and keys of runs.
 
     \b
@@ -18,6 +17,6 @@ def command(context: click.Context, shell: str) -> None:
       trainviz completion zsh >> ~/.zshrc
       trainviz completion fish > ~/.config/fish/completions/trainviz.fish
 
-    For zsh, its completion must be on: autoload -U compinit && compinit.
+    Shells opened from then on complete. In zsh, this turns completion on where nothing else does.
     """
-    print_script(shell, context.find_root().command)
+    print_script(shell)

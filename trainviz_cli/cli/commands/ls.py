@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainviz_cli.cli._completion import complete_key, complete_path
+from trainviz_cli.cli._completion.candidates import complete_key, complete_path
 from trainviz_cli.cli._options import console_options, json_option, key_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
 
     from trainviz_cli.cli._console import Console
     from trainviz_cli.model.glance import Glance
@@ -22,7 +23,16 @@ _LIVE_S = 60
 _ALL_WINDOWS = 6 << 20  # bytes to read in all: the more runs, the less of each
 _WINDOWS = 4 << 10, 1 << 20
 _KEY_CELLS = 12  # at least, of the width for each key shown
+_NARROWEST_RUN = 32
 _GREEN = 2
+
+
+_COLUMNS: dict[str, Callable[[Listed], Any]] = {
+    "age": lambda each: each[1].modified,
+    "name": lambda each: each[0].name,
+    "records": lambda each: each[1].records,
+    "step": lambda each: -1 if each[1].last_step is None else each[1].last_step,
+}
 
 
 @click.command("ls")
@@ -62,11 +72,12 @@ def command(
     listed = _look(folders or (".",))
     named = [(found.name, list(glance.last)) for found, glance in listed]
     keys = choose_keys(named, queries) if queries else None
-    listed = _sorted(listed, sort)[-limit if limit else None :]
+    key = None if sort in _COLUMNS else _sort_key(sort, named)
+    listed = _sorted(listed, key or sort)[-limit if limit else None :]
     if as_json:
-        print_json({"runs": [_as_json(*each, keys, now) for each in listed]})
+        print_json({"runs": [_as_json(*each, keys, key, now) for each in listed]})
     else:
-        _print_table(listed, keys, now, console)
+        _print_table(listed, keys, key, now, console)
 
 
 def _look(folders: Sequence[str]) -> list[Listed]:
@@ -86,7 +97,7 @@ def _look(folders: Sequence[str]) -> list[Listed]:
     least, most = _WINDOWS
     window = max(least, min(most, _ALL_WINDOWS // max(len(found), 1)))
     listed = []
-    for run in progress(found, "reading the ends of logs"):
+    for run in progress(found, "reading logs"):
         try:
             listed.append((run, run.glance(window)))
         except UnreadableError as error:
@@ -101,39 +112,53 @@ def _look(folders: Sequence[str]) -> list[Listed]:
     return listed
 
 
-def _sorted(listed: list[Listed], by: str) -> list[Listed]:
-    """The runs in order, what is asked for last; runs that say nothing about it come first.
+def _sort_key(query: str, named: Iterable[tuple[str, Iterable[str]]]) -> str:
+    """The key that the runs are to be sorted by.
 
     Raises:
-        NotFoundError: It is neither a column nor a key.
+        NotFoundError: None or several; the hint names the columns as well.
     """
-    from trainviz_cli.cli._selection import choose_key
+    from trainviz_cli.cli._console import note
+    from trainviz_cli.errors import NotFoundError
+    from trainviz_cli.model.keys import brief, match_keys
+
+    try:
+        found = match_keys(query, list(dict.fromkeys(key for _, keys in named for key in keys)))
+    except NotFoundError as error:
+        columns = ", ".join(_COLUMNS)
+        raise NotFoundError(error.message, hint=f"columns: {columns}; {error.hint}") from None
+    if len(found) > 1:
+        hint = f"one of {', '.join(map(brief, found[:12]))}"
+        raise NotFoundError(f"{query!r} fits {len(found)} keys equally well", hint=hint)
+    if found[0] != query:
+        note(f"{query} is taken as {brief(found[0])}")
+    return found[0]
+
+
+def _sorted(listed: list[Listed], by: str) -> list[Listed]:
+    """The runs in order, what is asked for last; runs that say nothing about it come first."""
     from trainviz_cli.model.keys import less_is_better
 
-    columns = {
-        "age": lambda each: each[1].modified,
-        "name": lambda each: each[0].name,
-        "records": lambda each: each[1].records,
-        "step": lambda each: -1 if each[1].last_step is None else each[1].last_step,
-    }
-    if by in columns:
-        return sorted(listed, key=columns[by])
-    key = choose_key(by, list(dict.fromkeys(key for _, glance in listed for key in glance.last)))
-    sign = -1 if less_is_better(key) else 1
+    if by in _COLUMNS:
+        return sorted(listed, key=_COLUMNS[by])
+    sign = -1 if less_is_better(by) else 1
 
     def worth(each: Listed) -> tuple[bool, float]:
-        value = each[1].last.get(key, float("nan"))
+        value = each[1].last.get(by, float("nan"))
         return (value == value, sign * value if value == value else 0)  # noqa: PLR0124 - NaN
 
     return sorted(listed, key=worth)
 
 
 def _as_json(
-    found: FoundRun, glance: Glance, keys: Sequence[str] | None, now: float
+    found: FoundRun, glance: Glance, keys: Sequence[str] | None, key: str | None, now: float
 ) -> dict[str, object]:
     from trainviz_cli.model.keys import main_keys
 
-    shown = main_keys(glance.last) if keys is None else [key for key in keys if key in glance.last]
+    shown = main_keys(glance.last) if keys is None else keys
+    shown = [
+        each for each in dict.fromkeys([*shown, *([key] if key else [])]) if each in glance.last
+    ]
     return {
         "name": found.name,
         "path": str(found.path),
@@ -149,7 +174,11 @@ def _as_json(
 
 
 def _print_table(
-    listed: Sequence[Listed], keys: Sequence[str] | None, now: float, console: Console
+    listed: Sequence[Listed],
+    keys: Sequence[str] | None,
+    sort_key: str | None,
+    now: float,
+    console: Console,
 ) -> None:
     from trainviz_cli.model.keys import common_main_keys, is_loss
     from trainviz_cli.model.numbers import age, plain, short
@@ -161,12 +190,14 @@ def _print_table(
         keys = common_main_keys(
             [list(glance.last) for glance in glances], console.width // _KEY_CELLS
         )
+    if sort_key:
+        keys = [sort_key, *(each for each in keys if each != sort_key)]
     telling = {keys[0], next((key for key in keys if not is_loss(key)), keys[0])} if keys else ()
     ages = [now - glance.modified for glance in glances]
     steps = ["" if glance.last_step is None else plain(glance.last_step) for glance in glances]
     columns = [
-        Column("run", [run.name for run in found], least=12),
-        Column("format", [run.format.name for run in found], worth=2, styles=DIM),
+        Column("run", [run.name for run in found], least=_NARROWEST_RUN),
+        Column("format", [run.format.name for run in found], worth=1, styles=DIM),
         Column("records", [_records(glance) for glance in glances], right=True, worth=3),
         Column("last step", steps, right=True, worth=4),
         Column("age", [age(seconds) for seconds in ages], right=True),
@@ -174,7 +205,7 @@ def _print_table(
     ]
     for key in keys:
         texts = [short(glance.last[key]) if key in glance.last else "" for glance in glances]
-        worth = 5 if key in telling else 1
+        worth = 5 if key in telling else 2
         columns.append(Column(key, texts, right=True, least=10, worth=worth))
     console.show(table(columns, console.width))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainviz_cli.cli._completion import complete_image
+from trainviz_cli.cli._completion.candidates import complete_image
 from trainviz_cli.cli._options import console_options, json_option, run_argument, strict_option
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def command(
     from trainviz_cli.errors import UnreadableError, UsageError
     from trainviz_cli.runs import open_run
 
-    if image and as_json:
+    if image is not None and as_json:
         raise UsageError("--image draws a picture, which --json can't hold")
     run = open_run(path, strict=strict)
-    if image:
+    if image is not None:
         _preview(_find_image(run, image), console)
         return
     config, notes = _config(run)
@@ -136,12 +136,14 @@ def _find_image(run: Run, asked: str) -> Image:
     Raises:
         NotFoundError: No picture has that name or step, or several names fit.
     """
+    import re
+
     from trainviz_cli.errors import NotFoundError
     from trainviz_cli.model.keys import brief, match_keys
 
     names = list(dict.fromkeys(image.name for image in run.images))
-    name, at, step = asked.rpartition("@")
-    if asked in names or not at or not step.removeprefix("-").isdecimal():
+    name, _, step = asked.rpartition("@")
+    if asked in names or not re.fullmatch(r"-?\d{1,18}", step):  # int() takes no more than 4300
         name, step = asked, ""
     found = match_keys(name, names, kind="image")
     if len(found) > 1:
@@ -158,6 +160,6 @@ def _preview(image: Image, console: Console) -> None:
     from trainviz_cli.render.term.style import DIM, Span
     from trainviz_cli.render.term.text import fit
 
-    console.show_picture(image.path)
+    console.show_picture(image)
     caption = fit(f"{image.name} at step {image.step}", console.width)
     console.show([[Span(caption, DIM)]])

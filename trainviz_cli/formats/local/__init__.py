@@ -5,8 +5,11 @@ Source: docs/run-directory.md; mmengine 0.10.7, visualization/vis_backend.py and
 
 from __future__ import annotations
 
+import math
 import re
-from typing import TYPE_CHECKING
+import stat
+import sys
+from typing import TYPE_CHECKING, Any
 
 from trainviz_cli.codecs.ends import last_records
 from trainviz_cli.codecs.records import parse_record
@@ -15,7 +18,7 @@ from trainviz_cli.formats._format import Format, Place
 from trainviz_cli.model.glance import Glance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from trainviz_cli.formats.local.reader import LocalReader
@@ -28,7 +31,10 @@ _START = r"\d{8}_\d{6}"  # MMEngine names each start by its time
 _IMAGE = r"(?s)(?P<name>.+)_(?P<step>-?\d+)\.png"
 # Another tool's document over several lines, where ours has an object per line.
 _DOCUMENT = rb"\s*(\{\s*\n|\[)"
-_NUMBERS = {float, int, bool}
+_NUMBERS = {float, int}
+_STEPS = {*_NUMBERS, bool}
+_VALUES = {*_STEPS, type(None)}
+_MOST = sys.float_info.max
 
 
 class LocalFormat(Format):
@@ -37,7 +43,6 @@ class LocalFormat(Format):
     name = "local"
     title = "trainviz and MMEngine (LocalVisBackend)"
     recognised_by = "`scalars.json` (JSON Lines with `step`) in the folder or in its `vis_data/`"
-    parts = frozenset({_FOLDER, "vis_image"})
 
     def find_log(self, place: Place) -> Path | None:
         """The `scalars.json` of such a folder, or a file whose lines are such records."""
@@ -47,6 +52,11 @@ class LocalFormat(Format):
         return _log_in(place) or (
             _log_in(Place.at(place.path / _FOLDER)) if _FOLDER in place.folders else None
         )
+
+    def parts(self, place: Place) -> frozenset[str]:
+        """Where the log may be, and the pictures are."""
+        del place
+        return frozenset({_FOLDER, "vis_image"})
 
     def starts(self, place: Place) -> Sequence[str]:
         """MMEngine's starts in a `work_dir`, by their time."""
@@ -64,23 +74,30 @@ class LocalFormat(Format):
         A validation that counts in epochs stands at the training line before it.
         """
         end = last_records(log, window)
-        records = [record for record in end.records if type(record.get("step")) in _NUMBERS]
+        records = end.records
+        if not any("step" in record for record in records):  # their order is the axis
+            first = end.total - len(records)
+            records = [{**record, "step": first + i} for i, record in enumerate(records)]
+        records = [record for record in records if _can_be_step(record.get("step"))]
         last: dict[str, float] = {}
-        trained = 0
+        trained = -1
         for index, record in enumerate(records):
             last.update(record)
             trained = index if "epoch" in record else trained
+        if not _NUMBERS.issuperset(map(type, last.values())):
+            last = _last_values(records)
         last.pop("step", None)
-        values = {key: value for key, value in last.items() if type(value) in _NUMBERS}
-        odd = [key for key, value in values.items() if value - value != 0]
+        odd = [key for key, value in last.items() if not -_MOST <= value <= _MOST]
         return Glance(
             records=end.total,
             last_step=max((record["step"] for record in records[trained:]), default=None),
             modified=end.modified,
-            last=values,
+            last=last | {key: _as_float(last[key]) for key in odd},
             exact=end.whole,
             nonfinite={
-                key: next(record["step"] for record in reversed(records) if key in record)
+                key: next(
+                    each["step"] for each in reversed(records) if type(each.get(key, "")) in _VALUES
+                )
                 for key in odd
             },
         )
@@ -107,6 +124,8 @@ class LocalFormat(Format):
 
         file = log.parent / "config.py"
         try:
+            if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
+                raise UnreadableError(f"can't read {file}: no regular file")
             return load_config(file.read_text(encoding="utf-8-sig", errors="replace"))
         except FileNotFoundError:
             return {}
@@ -142,3 +161,26 @@ def _has_step(head: bytes) -> bool:
     """Whether one of the first lines is a record with a step."""
     records = map(parse_record, head.split(b"\n"))
     return any(record is not None and "step" in record for record in records)
+
+
+def _last_values(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Each key's last number, where some hold anything else; `null` is NaN, as in reading."""
+    last = {}
+    for record in records:
+        values = {key: value for key, value in record.items() if type(value) in _VALUES}
+        last.update({key: _as_float(value) for key, value in values.items()})
+    return last
+
+
+def _as_float(value: float | None) -> float:
+    """The value as reading gives it: what no float can hold is infinite."""
+    if value is None:
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _can_be_step(step: Any) -> bool:  # noqa: ANN401 - whatever a line holds
+    return type(step) in _STEPS and -_MOST <= step <= _MOST

@@ -50,6 +50,8 @@ class LocalReader:
         replaced = self._restarts != self._records.restarts
         if replaced:
             self._begin()
+        if not len(table.ends) and not table.diagnostics:
+            return Batch.empty(table.keys)
         steps, problems = self._steps(table)
         placed, epochs = self._clock.place(steps, _column(table, "epoch"))
         batch = Batch(
@@ -62,7 +64,7 @@ class LocalReader:
             wall_times=self._wall_times(table.ends),
             exact=table.exact,
             diagnostics=merge((*table.diagnostics, *problems)),
-            new_start=replaced,
+            starts=np.full(len(placed), self._restarts) if self._restarts else None,
         )
         usable = ~np.isnan(placed)
         return batch if usable.all() else batch.only(usable)
@@ -91,7 +93,8 @@ class LocalReader:
         return steps, problems
 
     def _note(self, table: Table, row: int, message: str) -> Diagnostic:
-        begin = int(table.ends[row - 1]) if row else table.start
+        begin = table.begins.get(row)
+        begin = int(table.ends[row - 1]) if begin is None else begin
         return Diagnostic(str(self._log), begin, message, skipped=1)
 
     def _wall_times(self, ends: npt.NDArray[np.int64]) -> FloatArray | None:

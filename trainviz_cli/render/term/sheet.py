@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trainviz_cli.analysis.config import flat, value_text
+from trainviz_cli.model.keys import is_bookkeeping
 from trainviz_cli.model.numbers import age, duration, plain, short
 from trainviz_cli.model.summary import summarize
 from trainviz_cli.render.term.sparkline import sparkline
-from trainviz_cli.render.term.style import BOLD, DIM, Line, Span
+from trainviz_cli.render.term.style import BOLD, DIM, Line, Span, Style
 from trainviz_cli.render.term.table import Column, table
 from trainviz_cli.render.term.text import cells, fit
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from trainviz_cli.render.term.chart import Look
 
 _MOST_VALUES = 24
+_MOST_STEPS = 6
+_CURVE, _ALARM = 0, 7  # places in the palette
 _NARROWEST_CURVE, _WIDEST_CURVE = 12, 40
 
 
@@ -67,13 +70,13 @@ def draw_sheet(
 
 def _head(run: Run, sheet: Sheet) -> list[Line]:
     where = fit(f"{run.format}  {run.path}", max(sheet.width // 2, sheet.width - 40))
-    name = fit(run.name, sheet.width - len(where) - 2)
+    name = fit(run.name, sheet.width - cells(where) - 2)
     lines: list[Line] = [[Span(name, BOLD), Span(f"  {where}", DIM)]]
     told = ""
     for fact in _facts(list(run.series.values()), sheet.now):
         longer = f"{told} · {fact}" if told else fact
-        if cells(longer) > sheet.width:
-            lines.append([Span(told)])
+        if told and cells(longer) > sheet.width:
+            lines.append([Span(fit(told, sheet.width))])
             longer = fact
         told = longer
     return [*lines, [Span(fit(told, sheet.width))]]
@@ -110,11 +113,16 @@ def _keys(every: Sequence[Series], sheet: Sheet) -> list[Line]:
         return []
     said = [summarize(series) for series in every]
     odd = [len(summary.nonfinite) for summary in said]
+    # Of what only counts or times, none is the best.
+    told = [not is_bookkeeping(series.key) for series in every]
     best = [
-        "" if summary.best is None else f"{short(summary.best)} {summary.direction}"
-        for summary in said
+        "" if summary.best is None or not tell else f"{short(summary.best)} {summary.direction}"
+        for summary, tell in zip(said, told, strict=True)
     ]
-    at = ["" if summary.best_step is None else plain(summary.best_step) for summary in said]
+    at = [
+        "" if summary.best_step is None or not tell else plain(summary.best_step)
+        for summary, tell in zip(said, told, strict=True)
+    ]
     wide = min(max(sheet.width // 5, _NARROWEST_CURVE), _WIDEST_CURVE)
     curves = [sparkline(series.view(), wide, sheet.look) for series in every]
     steps = [_range(summary.first_step, summary.last_step) for summary in said]
@@ -124,13 +132,13 @@ def _keys(every: Sequence[Series], sheet: Sheet) -> list[Line]:
         Column("steps", steps, right=True, worth=2),
         Column("first", [short(summary.first) for summary in said], right=True, worth=1),
         Column("last", [short(summary.last) for summary in said], right=True),
-        Column("best", best, right=True),
+        Column("best", best, right=True, worth=7),
         Column("at step", at, right=True, worth=4),
-        Column("curve", curves, worth=5),
+        Column("curve", curves, worth=5, styles=Style(_CURVE)),
     ]
     if any(odd):
         texts = [str(count) if count else "" for count in odd]
-        columns.append(Column("NaN, Inf", texts, right=True, worth=6))
+        columns.append(Column("NaN, Inf", texts, right=True, worth=6, styles=Style(_ALARM)))
     return table(columns, sheet.width)
 
 
@@ -143,7 +151,7 @@ def _config(values: Mapping[str, object], sheet: Sheet) -> list[Line]:
     ]
     return [
         *(table(columns, sheet.width) if shown else []),
-        *_more(len(values) - len(shown), "values (--verbose)"),
+        *_more(len(values) - len(shown), "values (--verbose)", sheet),
     ]
 
 
@@ -154,9 +162,16 @@ def _images(images: Sequence[Image], sheet: Sheet) -> list[Line]:
     columns = [
         Column("images", list(steps), least=16),
         Column("count", [str(len(at)) for at in steps.values()], right=True, worth=1),
-        Column("steps", [", ".join(map(str, at)) for at in steps.values()], least=8),
+        Column("steps", [_some(at) for at in steps.values()], least=8),
     ]
     return table(columns, sheet.width) if steps else []
+
+
+def _some(steps: Sequence[int]) -> str:
+    """The steps, or the first and the last of many."""
+    if len(steps) > _MOST_STEPS:
+        return f"{steps[0]}, {steps[1]}, …, {steps[-2]}, {steps[-1]}"
+    return ", ".join(map(str, steps))
 
 
 def _notes(notes: Sequence[Diagnostic], sheet: Sheet) -> list[Line]:
@@ -166,7 +181,7 @@ def _notes(notes: Sequence[Diagnostic], sheet: Sheet) -> list[Line]:
     lines: list[Line] = [[Span("notes", DIM)]]
     for each in notes[:most]:
         lines += [[Span(fit(text, sheet.width))] for text in _told(each, verbose=sheet.verbose)]
-    return [*lines, *_more(len(notes) - most, "notes (--verbose)")]
+    return [*lines, *_more(len(notes) - most, "notes (--verbose)", sheet)]
 
 
 def _told(each: Diagnostic, *, verbose: bool) -> Iterator[str]:
@@ -185,5 +200,5 @@ def _told(each: Diagnostic, *, verbose: bool) -> Iterator[str]:
             yield f"  and {rest} more"
 
 
-def _more(count: int, what: str) -> list[Line]:
-    return [[Span(f"and {count} more {what}", DIM)]] if count > 0 else []
+def _more(count: int, what: str, sheet: Sheet) -> list[Line]:
+    return [[Span(fit(f"and {count} more {what}", sheet.width), DIM)]] if count > 0 else []

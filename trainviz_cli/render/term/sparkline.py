@@ -20,7 +20,7 @@ def sparkline(view: View, width: int, look: Look) -> str:
     NaN.
     """
     width = width if len(view) > 1 else 1
-    across = _places(np.asarray(view.steps, np.float64))
+    across = _places(np.asarray(view.x, np.float64))
     columns = np.minimum(across * width, width - 1).astype(np.int64)
     up = _places(np.asarray(view.y, np.float64))
     known = np.isfinite(up)
@@ -29,10 +29,9 @@ def sparkline(view: View, width: int, look: Look) -> str:
     means[counts == 0] = np.nan
     levels = _places(means) * (len(look.levels) - 1)
     text = [look.nan if np.isnan(level) else look.levels[round(level)] for level in levels.tolist()]
-    touched = np.bincount(columns, minlength=width) > 0
-    for column in np.flatnonzero(~touched).tolist():
-        text[column] = text[column - 1]
-    return "".join(text)
+    touched = np.unique(columns)
+    shown = touched[np.maximum(np.searchsorted(touched, np.arange(width), "right") - 1, 0)]
+    return "".join(text[column] for column in shown.tolist())
 
 
 def _places(values: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from trainviz_cli.render.term.style import DIM, PLAIN, Line, Span, Style
-from trainviz_cli.render.term.text import cells, fit, printable
+from trainviz_cli.render.term.text import cells, fit_apart, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ class Column(NamedTuple):
         worth: Where there is no room for all, columns of less worth go first, of equal worth the
             rightmost; one of no worth (None) always stays.
         styles: How it looks: all of it, or each row.
+        head_style: How its head looks.
     """
 
     head: str
@@ -32,6 +33,7 @@ class Column(NamedTuple):
     least: int | None = None
     worth: int | None = None
     styles: Style | Sequence[Style] = PLAIN
+    head_style: Style = DIM
 
 
 def table(columns: Sequence[Column], width: int) -> list[Line]:
@@ -63,7 +65,7 @@ class _Printed:
     def set_width(self, width: int) -> None:
         """Shortens and fills the texts to just this many cells."""
         if self.widest > width:
-            self.texts = [fit(text, width) for text in self.texts]
+            self.texts = fit_apart(self.texts, width)
             self._is_plain = False
         if self._is_plain:
             fill = str.rjust if self.column.right else str.ljust
@@ -82,7 +84,7 @@ class _Printed:
             styles = [styles] * len(self.column.texts)
         return [
             Span(text + after, style)
-            for text, style in zip(self.texts, [DIM, *styles], strict=True)
+            for text, style in zip(self.texts, [self.column.head_style, *styles], strict=True)
         ]
 
 
@@ -92,8 +94,8 @@ def _chosen(columns: list[_Printed], width: int) -> list[_Printed]:
     while sum(column.least + _GAP for column in shown) - _GAP > width:
         worths = [column.column.worth for column in shown]
         least = min((worth for worth in worths if worth is not None), default=None)
-        if least is None:
-            break
+        if least is None:  # what must stay is shortened, as long as there is a cell for each
+            return shown[: max((width + _GAP) // (1 + _GAP), 1)]
         last = max(i for i, worth in enumerate(worths) if worth == least)
         shown = shown[:last] + shown[last + 1 :]
     return shown
@@ -101,12 +103,14 @@ def _chosen(columns: list[_Printed], width: int) -> list[_Printed]:
 
 def _shared_out(columns: Sequence[_Printed], width: int) -> list[int]:
     """How wide each column may be: the widest gives first, none more than down to its least."""
-    room = [column.widest for column in columns]
+    room = [max(min(column.widest, width), column.least) for column in columns]
     over = sum(room) + _GAP * (len(room) - 1) - width
     while over > 0:
         spare = [i for i, column in enumerate(columns) if room[i] > column.least]
+        # Where even the least is too much, a shortened number is better than a broken line.
+        spare = spare or [i for i in range(len(columns)) if room[i] > 1]
         if not spare:
             break
         room[max(spare, key=room.__getitem__)] -= 1
         over -= 1
-    return [min(wide, width) for wide in room]
+    return room

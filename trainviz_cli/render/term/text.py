@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
+from os.path import commonprefix
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ELLIPSIS = "…"
 
@@ -52,6 +58,17 @@ def fit(text: str, width: int) -> str:
     head = _take(text, (width - 1) - (width - 1) // 3)
     tail = _take(text[::-1], (width - 1) // 3)[::-1]
     return head + _ELLIPSIS + tail
+
+
+def fit_apart(texts: Sequence[str], width: int) -> list[str]:
+    """The texts, each as `fit` shortens it; where two look alike so, without their beginning."""
+    short = {text: fit(text, width) for text in texts}
+    for shown, often in Counter(short.values()).items():
+        if often > 1:
+            alike = [text for text in short if short[text] == shown]
+            begin = max(len(commonprefix(alike)) - 3, 0)  # noqa: RUF071 - of any text
+            short |= {text: fit(f"{_ELLIPSIS}{text[begin:]}", width) for text in alike}
+    return [short[text] for text in texts]
 
 
 def _take(text: str, width: int) -> str:

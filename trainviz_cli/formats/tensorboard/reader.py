@@ -1,0 +1,146 @@
+"""A run's event files as batches of rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from itertools import count, pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainviz_cli.codecs.tfevents import EventFile
+from trainviz_cli.errors import NotFoundError, UnreadableError
+from trainviz_cli.formats.tensorboard.folders import event_files
+from trainviz_cli.model.batch import Batch, join
+from trainviz_cli.model.diagnostic import Diagnostic, merge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trainviz_cli.codecs.tfevents import Events
+    from trainviz_cli.codecs.tfmessages import Extra
+    from trainviz_cli.model.series import FloatArray, IntArray
+
+_EPOCHS = frozenset({"epoch", "train/epoch"})  # Lightning's and Hugging Face's
+_MOST_STARTS = 1 << 32  # of one folder
+
+
+class TensorboardReader:
+    """Follows the event files of one run; new ones join.
+
+    Attributes:
+        extras: Pictures, texts and the like that have been met, with the prefix of their file.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self.extras: list[tuple[str, Extra]] = []
+        self._log = log
+        self._codes: defaultdict[str, int] = defaultdict(count().__next__)
+        self._files: dict[Path, _File] = {}
+        self._folders: dict[Path, _Starts] = {}
+        self._told: set[str] = set()
+
+    def poll(self) -> Batch:
+        """The rows that came since the last poll, file by file.
+
+        Raises:
+            UnreadableError: Not one of the files can be read.
+        """
+        batches: list[Batch] = []
+        problems: list[UnreadableError] = []
+        for file in self._followed():
+            try:
+                batches.append(file.poll(self._codes, self.extras))
+            except UnreadableError as error:
+                problems.append(error)
+        if problems and not batches and not len(self._codes):
+            raise problems[0]
+        untold = [error.message for error in problems if error.message not in self._told]
+        self._told.update(untold)
+        notes = [Diagnostic(str(self._log), None, message, 1) for message in untold]
+        keys = list(self._codes)
+        table = join([Batch.empty(), *(replace(batch, keys=keys) for batch in batches)])
+        return replace(table, keys=keys, diagnostics=merge([*notes, *table.diagnostics]))
+
+    def _followed(self) -> list[_File]:
+        """The run's files, in the order of their folders and their times."""
+        try:
+            found = event_files(self._log)
+        except NotFoundError:  # about to be made again, perhaps
+            found = []
+        for prefix, path in found:
+            if path not in self._files:
+                number = len(self._folders)
+                starts = self._folders.setdefault(path.parent, _Starts(number * _MOST_STARTS))
+                self._files[path] = _File(path, prefix, starts)
+        return [self._files[path] for _, path in found]
+
+
+class _Starts:
+    """Numbers the starts of the runs in one folder, as they begin."""
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+
+    def begin(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+
+class _File:
+    """One event file, and where one is in it."""
+
+    def __init__(self, path: Path, prefix: str, starts: _Starts) -> None:
+        self._events = EventFile(path)
+        self._prefix = prefix
+        self._starts = starts
+        self._start: int | None = None
+        self._restarts = 0
+        self._epoch = np.empty((0, 2))  # step and epoch, the last one known
+
+    def poll(self, codes: defaultdict[str, int], extras: list[tuple[str, Extra]]) -> Batch:
+        events = self._events.poll()
+        extras += [(self._prefix, extra) for extra in events.extras]
+        if self._restarts != self._events.restarts:
+            self._restarts, self._start = self._events.restarts, None
+            self._epoch = self._epoch[:0]
+        translation = np.array([codes[self._prefix + tag] for tag in events.tags], np.int32)
+        return Batch(
+            keys=(),
+            codes=translation[events.codes] if len(events.codes) else events.codes,
+            rows=events.rows,
+            values=events.values,
+            steps=events.steps,
+            epochs=self._epochs(events),
+            wall_times=events.wall_times,
+            starts=self._number(events),
+            diagnostics=events.diagnostics,
+        )
+
+    def _number(self, events: Events) -> IntArray:
+        """(N,) which start of the run each event belongs to."""
+        numbers = np.empty(len(events.steps), np.int64)
+        cuts = [0, *events.sessions.tolist(), len(numbers)]
+        for i, (begin, end) in enumerate(pairwise(cuts)):
+            if i:
+                self._start = None  # until there are rows, perhaps in a later poll
+            if begin < end:
+                self._start = self._starts.begin() if self._start is None else self._start
+                numbers[begin:end] = self._start
+        return numbers
+
+    def _epochs(self, events: Events) -> FloatArray | None:
+        """(N,) the epoch of each event, where the file logs it as a scalar."""
+        codes = [code for code, tag in enumerate(events.tags) if tag in _EPOCHS]
+        if not codes:
+            return None
+        here = np.isin(events.codes, codes)
+        new = np.column_stack([events.steps[events.rows[here]], events.values[here]])
+        known = np.concatenate([self._epoch, new])
+        known = known[np.argsort(known[:, 0], kind="stable")]
+        self._epoch = known[-1:]
+        before = np.searchsorted(known[:, 0], events.steps, "right") - 1
+        if not len(known):
+            return np.full(len(events.steps), np.nan)
+        return np.where(before >= 0, known[np.maximum(before, 0), 1], np.nan)

@@ -1,0 +1,182 @@
+"""The writer of TensorBoard event files, with MMEngine's method names.
+
+Source: mmengine 0.10.7, visualization/vis_backend.py.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from trainviz_cli.codecs.tfscalars.encode import encode_one
+from trainviz_cli.writing.distributed import rank
+from trainviz_cli.writing.record_file import RecordFile
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class TensorboardVisBackend:
+    """Writes a run as a TensorBoard event file, one `write(2)` per call before it returns.
+
+    So a running TensorBoard sees a value at its next reload, and nothing is lost when the process
+    dies. Nothing is created before the first call. A forked child writes a file of its own. In a
+    distributed training only rank 0 writes.
+
+    Args:
+        save_dir: The folder; made, with its parents, at the first write.
+        all_ranks: Write in every process of a distributed training.
+    """
+
+    def __init__(self, save_dir: str | os.PathLike[str], *, all_ranks: bool = False) -> None:
+        self._folder = Path(save_dir)
+        self._all_ranks = all_ranks
+        self._file: RecordFile | None = None
+        self._process = -1
+
+    @property
+    def experiment(self) -> Self:
+        """The backend itself: there is no other object behind it."""
+        return self
+
+    def add_scalar(self, name: str, value: object, step: int = 0) -> None:
+        """Writes one value, as float32.
+
+        Args:
+            name: The tag.
+            value: A number, or a NumPy, torch or JAX scalar; as in MMEngine, anything else is
+                skipped with a warning.
+            step: The training step it belongs to.
+
+        Raises:
+            TypeError: It is an array of several.
+            WriteError: The disk is full or the folder can't be written.
+        """
+        self._append(_records({name: value}, step))
+
+    def add_scalars(
+        self, scalar_dict: Mapping[str, object], step: int = 0, file_path: str | None = None
+    ) -> None:
+        """Writes all values of a mapping at once.
+
+        Args:
+            scalar_dict: Tag → a value as `add_scalar` takes it; no `step` may be among them.
+            step: The training step they belong to.
+            file_path: Ignored, as in MMEngine.
+
+        Raises:
+            TypeError: It is no mapping, or a value is an array of several.
+            ValueError: `step` is among them.
+            WriteError: The disk is full or the folder can't be written.
+        """
+        del file_path
+        if not isinstance(scalar_dict, Mapping):
+            raise TypeError(f"add_scalars takes a mapping, not {type(scalar_dict).__name__}")
+        if "step" in scalar_dict:
+            raise ValueError("the step is an argument of its own, not one of the scalars")
+        self._append(_records(scalar_dict, step))
+
+    def add_image(self, name: str, image: object, step: int = 0) -> None:
+        """Writes a picture.
+
+        Args:
+            name: The tag.
+            image: `(H, W)` or `(H, W, 1|3|4)` uint8, or float in 0..1, RGB; a torch tensor in CHW;
+                a PIL image.
+            step: The training step it belongs to.
+
+        Raises:
+            TypeError: It is no picture.
+            ValueError: A shape or range no picture has.
+            WriteError: The disk is full or the folder can't be written.
+        """
+        from trainviz_cli.codecs import tfbuild
+        from trainviz_cli.codecs.png import encode_png
+        from trainviz_cli.imaging.pixels import to_rgb
+
+        data = encode_png(to_rgb(image))
+        self._append(tfbuild.image(name, operator.index(step), time.time(), data))
+
+    def add_config(self, config: object) -> None:
+        """Writes the configuration as text, and as hyperparameters.
+
+        Args:
+            config: As `LocalVisBackend.add_config` takes it.
+
+        Raises:
+            TypeError: It is nothing of the kind.
+            ValueError: It refers to itself, or the file can't be parsed.
+            OSError: The file can't be read.
+            WriteError: The disk is full or the folder can't be written.
+        """
+        from trainviz_cli.codecs.literals import load_config
+        from trainviz_cli.writing.config import config_bytes
+        from trainviz_cli.writing.config_events import config_events
+
+        values = load_config(config_bytes(config).decode())
+        self._append(config_events(values, time.time()))
+
+    def close(self) -> None:
+        """Waits until the disk has every record; the next call begins a new file."""
+        file, self._file = self._file, None
+        if file and self._process == os.getpid():
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, object]:
+        """A copy, or what is sent to another process, begins its own file."""
+        return self.__dict__ | {"_file": None}
+
+    def _append(self, records: bytes) -> None:
+        if not records or not (self._all_ranks or rank() == 0):
+            return
+        if self._file is None or self._process != os.getpid():
+            from trainviz_cli.codecs import tfbuild
+
+            self._file, self._process = RecordFile(self._folder), os.getpid()
+            self._file.append(tfbuild.file_version(time.time()))
+        self._file.append(records)
+
+
+def _records(scalars: Mapping[str, object], step: int) -> bytes:
+    now, at = time.time(), operator.index(step)
+    numbers = {name: _number(name, value) for name, value in scalars.items()}
+    return b"".join(
+        encode_one(name, now, at, number) for name, number in numbers.items() if number is not None
+    )
+
+
+def _number(name: str, value: object) -> float | None:
+    """The value as a float; None, with a warning, where it is no number.
+
+    Raises:
+        TypeError: It is an array of several.
+    """
+    if item := getattr(value, "item", None):  # NumPy, torch, JAX
+        try:
+            value = item()
+        except (TypeError, ValueError, RuntimeError):
+            shape = tuple(getattr(value, "shape", ()))
+            raise TypeError(f"an array of shape {shape} is no scalar") from None
+    if isinstance(value, int | float):
+        try:
+            return float(value)
+        except OverflowError:
+            return float("inf") if value > 0 else float("-inf")
+    warnings.warn(f"{name}: {type(value).__name__} is no number, skip it!", stacklevel=5)
+    return None
