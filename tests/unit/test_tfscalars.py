@@ -8,6 +8,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 
@@ -254,6 +255,9 @@ def others() -> dict[str, Event]:
         "metadata": with_metadata,
         "a node": with_node,
         "a tensor": tensor,
+        "a node as long as a value": Event(
+            wall_time=NOW, summary=Summary(value=[{"tag": "loss", "node_name": "abc"}])
+        ),
         "a tag without a value": Event(wall_time=NOW, summary=Summary(value=[{"tag": "abcde"}])),
     }
 
@@ -268,6 +272,38 @@ def test_what_else_there_may_be_is_left(name: str) -> None:
         0: said(plain),
         2: said(plain),
     }
+
+
+@pytest.mark.parametrize(
+    "tags", [b"\x0a\x01a\x0a\x02bc", b"\x0a\x02bc\x0a\x01a", b"\x3a\x01n\x0a\x01a"]
+)
+def test_fields_that_repeat_or_come_in_another_order_are_left(tags: bytes) -> None:
+    """Two tags, a node before the tag: what protobuf makes of them it has to say itself."""
+    value = tags + b"\x15" + struct.pack("<f", 0.5)
+    summary = bytes([0x0A, len(value)]) + value
+    payload = b"\x09" + struct.pack("<d", NOW) + bytes([0x2A, len(summary)]) + summary
+    assert len(Event.FromString(payload).summary.value) == 1
+    assert taken([payload]) == {}
+
+
+@pytest.mark.parametrize("step", [0, 1, 300])
+@pytest.mark.parametrize("tag", ["ab", "loss", "k" * 40])
+def test_any_byte_may_be_another(tag: str, step: int) -> None:
+    """With each byte replaced by each other, an event is taken only for what protobuf reads."""
+    payload = event(tag, 1.0, step, 0.5).SerializeToString()
+    changed = [
+        payload[:place] + bytes([byte]) + payload[place + 1 :]
+        for place in range(len(payload))
+        for byte in range(256)
+    ]
+    found = taken(changed)
+    assert len(found) > 256 * 12  # times and values may be any
+    for place, what in found.items():
+        try:
+            assert repr(what) == repr(said(Event.FromString(changed[place])))
+        except DecodeError:  # a tag that is no text
+            with pytest.raises(UnicodeDecodeError):
+                what[0].decode()
 
 
 def test_events_of_all_kinds_together() -> None:

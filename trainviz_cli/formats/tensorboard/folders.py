@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -41,16 +42,14 @@ def has_splits(place: Place) -> bool:
 
     One alone may be a run that is called `train`, unless only a part of a run is made like that.
     """
-    parts = [name for name in _SPLITS & place.folders - place.links if _has_events_in(place, name)]
-    return len(parts) > 1 or any(_is_surely_a_part(place, name) for name in parts)
+    names = sorted(_SPLITS & place.folders - place.links)
+    parts = [(name, files) for name in names if (files := _events_in(place, name))]
+    return len(parts) > 1 or any(_is_surely_a_part(*part) for part in parts)
 
 
-def _is_surely_a_part(place: Place, name: str) -> bool:
+def _is_surely_a_part(name: str, files: list[str]) -> bool:
     """Whether CatBoost made the folder, or Keras, with TF2's writer."""
-    return name == "learn" or any(
-        is_event_file(file) and file.endswith((".v2", ".profile-empty"))
-        for file in Place.at(place.path / name).files
-    )
+    return name == "learn" or any(file.endswith((".v2", ".profile-empty")) for file in files)
 
 
 def event_files(log: Path) -> list[tuple[str, Path]]:
@@ -74,7 +73,7 @@ def event_files(log: Path) -> list[tuple[str, Path]]:
 def parts_of(place: Place) -> dict[str, str]:
     """Sub-folder, perhaps of a sub-folder → what comes before the tags of its event files."""
     names = place.folders - place.links
-    parts = {name: f"{name}/" for name in names & _SPLITS if _has_events_in(place, name)}
+    parts = {name: f"{name}/" for name in names & _SPLITS if _events_in(place, name)}
     if not has_events(place):
         return parts
     for relative, folder in _folders_with_events(place, sorted(names - parts.keys())):
@@ -113,24 +112,33 @@ def _is_of_one_tag(relative: str, folder: Place) -> bool:
 
 def _first_tag(path: Path) -> str | None:
     """The first scalar's tag; None where there is none at the file's beginning."""
+    try:
+        status = path.stat()
+        return _tag_in_head(path, status.st_ino, min(status.st_size, _HEAD_BYTES))
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=1 << 12)
+def _tag_in_head(path: Path, inode: int, size: int) -> str | None:
+    """The first scalar's tag in so many bytes of this very file; asked at every poll."""
     from trainviz_cli.codecs.tfevents import EventFile
     from trainviz_cli.codecs.tfrecord import find_records
 
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError:
-        return None
+    del inode
+    with path.open("rb") as file:
+        head = file.read(size)
     reader = EventFile(path)
     reader.read_events(0, find_records(head).records)
     return next((tag.decode("utf-8", "replace") for tag in reader.tags), None)
 
 
-def _has_events_in(place: Place, name: str) -> bool:
+def _events_in(place: Place, name: str) -> list[str]:
+    """The event files in a sub-folder; none if it is gone, or may not be read."""
     try:
-        return has_events(Place.at(place.path / name))
+        return _by_time(Place.at(place.path / name))
     except (NotFoundError, UnreadableError):
-        return False
+        return []
 
 
 def _by_time(place: Place) -> list[str]:
