@@ -66,7 +66,8 @@ def last_records(path: Path, window: int) -> End:
         lines[0] = lines[0].removeprefix(BOM)
     if parse_record(lines[-1]) is None:  # nothing, or half a line
         del lines[-1]
-    lines = [line for line in lines if len(line) >= _SHORTEST]
+    if b"" in lines or b"\r" in lines:
+        lines = [line for line in lines if len(line) >= _SHORTEST]
     total = len(lines) if whole else round(status.st_size * len(lines) / max(seen, 1))
     return End(_parse(_choose(lines)), total, status.st_mtime, whole)
 
@@ -86,12 +87,21 @@ def _last_lines(file: int, size: int, window: int) -> tuple[list[bytes], int]:
 
 def _choose(lines: list[bytes]) -> list[bytes]:
     """The newest lines, after the last of each other kind."""
-    # Keyed by the first key and all that is no digit: the keys. Later lines take the place.
-    last = {
-        (line.partition(b":")[0], line.translate(None, _DIGITS)): place
-        for place, line in enumerate(lines[:-_NEWEST])
-    }
+    # Without digits, lines with the same keys are the same. Later lines take the place.
+    older = lines[:-_NEWEST]
+    kinds = b"\n".join(older).translate(None, _DIGITS).split(b"\n")
+    last: dict[object, int] = dict(zip(kinds, range(len(older)), strict=True)) if older else {}
+    if any(_has_digits(_first_key(older[place])) for place in last.values()):  # AP50, AP75
+        last = {(kinds[i], _first_key(line)): i for i, line in enumerate(older)}
     return [*(lines[place] for place in sorted(last.values())), *lines[-_NEWEST:]]
+
+
+def _first_key(line: bytes) -> bytes:
+    return line.partition(b":")[0]
+
+
+def _has_digits(key: bytes) -> bool:
+    return len(key.translate(None, _DIGITS)) < len(key)
 
 
 def _parse(lines: list[bytes]) -> list[Record]:

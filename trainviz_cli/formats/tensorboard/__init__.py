@@ -12,13 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from trainviz_cli.errors import NotFoundError, UnreadableError
 from trainviz_cli.formats._format import Format, Place
-from trainviz_cli.formats.tensorboard.folders import (
-    event_files,
-    has_events,
-    has_splits,
-    is_event_file,
-    parts_of,
-)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,12 +37,16 @@ class TensorboardFormat(Format):
 
     def find_log(self, place: Place) -> Path | None:
         """The folder that the event files are in, or the file."""
+        from trainviz_cli.formats.tensorboard.folders import has_events, has_splits, is_event_file
+
         if place.is_file:
             return place.path if is_event_file(place.path.name) else None
         return place.path if has_events(place) or has_splits(place) else None
 
     def parts(self, place: Place) -> frozenset[str]:
         """The sub-folders whose event files are read as keys with a prefix."""
+        from trainviz_cli.formats.tensorboard.folders import parts_of
+
         return frozenset(part.partition("/")[0] for part in parts_of(place))
 
     def reader(self, log: Path) -> TensorboardReader:
@@ -105,6 +102,8 @@ def _named(log: Path, kind: type[Named]) -> tuple[Named, ...]:
 
 def _extras(log: Path) -> list[tuple[str, Extra]]:
     """What the files hold besides scalars; read once for as long as they stay as they are."""
+    from trainviz_cli.formats.tensorboard.folders import event_files
+
     with suppress(OSError, NotFoundError, UnreadableError):
         return _read_extras(log, tuple(_state(path) for _, path in event_files(log)))
     return []
