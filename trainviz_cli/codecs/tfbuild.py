@@ -94,7 +94,8 @@ def hparams_end(wall_time: float) -> bytes:
 
 def _session(tag: str, data: HParamsPluginData, wall_time: float) -> bytes:
     value = _for_plugin(tag, "hparams")
-    value.metadata.plugin_data.content = data.SerializeToString()
+    # Or its bytes would be others in every process.
+    value.metadata.plugin_data.content = data.SerializeToString(deterministic=True)
     return _summary(value, 0, wall_time)
 
 

@@ -142,4 +142,8 @@ def _from_start(batch: Batch, number: int) -> Batch:
 
     import numpy as np
 
-    return replace(batch, starts=np.full(len(batch), number)) if number else batch
+    if not number:
+        return batch
+    # A log that was replaced since is one start more.
+    starts = np.full(len(batch), number)
+    return replace(batch, starts=starts if batch.starts is None else starts + batch.starts)

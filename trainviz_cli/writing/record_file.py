@@ -29,9 +29,10 @@ class RecordFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        where = f"{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS)}"
-        self.path = folder / f"events.out.tfevents.{int(time.time())}.{where}"
         self._descriptor = -1
+        # Files of one second are read in the order of their names.
+        where = f"{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS):04}"
+        self.path = folder / f"events.out.tfevents.{int(time.time())}.{where}"
         with write_errors(self.path):
             folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, _APPEND, 0o666)
@@ -59,4 +60,17 @@ class RecordFile:
         if descriptor >= 0:
             with suppress(OSError):
                 os.fsync(descriptor)
+            with suppress(OSError):
+                os.close(descriptor)
+
+    def remove(self) -> None:
+        """Gives the descriptor back, and the file with it."""
+        self.__del__()
+        with suppress(OSError):
+            self.path.unlink()
+
+    def __del__(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            with suppress(OSError):
                 os.close(descriptor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -10,9 +10,10 @@ import click
 from trainviz_cli.cli._options import runs_argument
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from trainviz_cli.errors import TrainvizError
     from trainviz_cli.export.tensorboard import TensorboardExport, Written
     from trainviz_cli.runs import FoundRun
 
@@ -35,66 +36,95 @@ def command(*, runs: tuple[str, ...], output: str | None, follow: bool, force: b
 
     from trainviz_cli.cli._console import note, print_text, progress
     from trainviz_cli.cli._selection import note_left_out
-    from trainviz_cli.errors import TrainvizError, UnreadableError
-    from trainviz_cli.export.older import refuse_foreign
+    from trainviz_cli.errors import UnreadableError
+    from trainviz_cli.export.older import refuse_foreign, refuse_own
     from trainviz_cli.export.tensorboard import TensorboardExport
     from trainviz_cli.runs import locate_runs
 
     problems: list[TrainvizError] = []
-    targets = _targets(locate_runs(runs, problems), output)
-    if not force:
-        for _, folder in targets:
-            refuse_foreign(folder)
-    exports: list[TensorboardExport] = []
-    written: list[Written] = []
-    for found, folder in progress(targets, "exporting"):
-        export = TensorboardExport(found, folder)
+    folder = Path(output or "tb")
+    found = _without_exports(locate_runs(runs, problems), folder)
+    targets = [
+        (run, folder if len(found) == 1 and output else folder / run.name.lstrip("/"))
+        for run in found
+    ]
+    for run, target in targets:
+        refuse_own(run, target)
+        if not force:
+            refuse_foreign(target)
+    exports: dict[str, TensorboardExport] = {}
+    for run, target in progress(targets, "exporting"):
+        export = TensorboardExport(run, target)
         try:
-            written.append(export.write())
-            exports.append(export)
+            written = export.write()
         except UnreadableError as error:
             problems.append(error)
-        else:
-            for message in written[-1].notes:
-                note(f"{found.name}: {message}")
+            continue
+        exports[run.name] = export
+        for message in written.notes:
+            note(f"{run.name}: {message}")
     if not exports:
         raise problems[0]
     note_left_out(problems)
     if follow:
-        note(f"following {len(exports)} {'run' if len(exports) == 1 else 'runs'}; Ctrl-C ends it")
-        written = _follow(exports, written)
-    for export in exports:
-        export.close()
-    print_text(_summary(written, Path(output or "tb")))
+        with _interrupts() as interrupted:
+            count = len(exports)
+            note(f"following {count} {'run' if count == 1 else 'runs'}; Ctrl-C ends it")
+            _follow(exports, interrupted)
+    print_text(_summary([export.close() for export in exports.values()], folder))
 
 
-def _targets(found: Sequence[FoundRun], output: str | None) -> list[tuple[FoundRun, Path]]:
-    """Where each run goes: one into the folder itself, several into sub-folders by name."""
-    from pathlib import Path
+def _without_exports(found: Sequence[FoundRun], folder: Path) -> list[FoundRun]:
+    """The runs without those that are exports themselves, in the folder that exports go to."""
+    from trainviz_cli.export.older import is_export
+    from trainviz_cli.runs.names import named
 
-    if len(found) == 1:
-        return [(found[0], Path(output) if output else Path("tb") / found[0].name)]
-    return [(run, Path(output or "tb") / run.name) for run in found]
+    where = folder.resolve()
+    kept = [
+        run for run in found if not (run.path.resolve().is_relative_to(where) and is_export(run))
+    ]
+    return list(found) if len(kept) in {0, len(found)} else named(kept)
 
 
-def _follow(exports: Sequence[TensorboardExport], written: list[Written]) -> list[Written]:
-    """Keeps up with the runs until Ctrl-C; returns what is written by then."""
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """The first Ctrl-C is put into a list, so that it comes when a value can't be lost by it."""
+    import signal
+
+    received: list[int] = []
+
+    def receive(number: int, _: object) -> None:
+        received.append(number)
+        signal.signal(signal.SIGINT, before)  # the second one ends what hangs
+
+    before = signal.signal(signal.SIGINT, receive)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _follow(exports: dict[str, TensorboardExport], interrupted: Sequence[int]) -> None:
+    """Keeps up with the runs until Ctrl-C."""
     import gc
     from time import sleep
 
+    from trainviz_cli.cli._console import note
+    from trainviz_cli.errors import UnreadableError
+
     gc.enable()  # a command switches it off, but this may go on for days
-    latest = list(written)
-    with suppress(KeyboardInterrupt):
-        while True:
-            sleep(_EVERY_S)
-            _update(exports, latest)
-    _update(exports, latest)
-    return latest
-
-
-def _update(exports: Sequence[TensorboardExport], written: list[Written]) -> None:
-    for index, export in enumerate(exports):
-        written[index] = export.update() or written[index]
+    waiting = dict(exports)
+    while True:
+        last = bool(interrupted)
+        for name, export in list(waiting.items()):
+            try:
+                export.update()
+            except UnreadableError as error:
+                note(f"{name} isn't followed any more: {error.message}")
+                del waiting[name]
+        if last:
+            return
+        sleep(_EVERY_S)
 
 
 def _summary(written: Sequence[Written], folder: Path) -> str:

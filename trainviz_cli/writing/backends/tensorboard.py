@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from trainviz_cli.codecs.tfscalars.encode import encode_one
+from trainviz_cli.errors import WriteError
 from trainviz_cli.writing.distributed import rank
 from trainviz_cli.writing.record_file import RecordFile
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+_STEPS = 1 << 63
 
 
 class TensorboardVisBackend:
@@ -36,8 +39,7 @@ class TensorboardVisBackend:
     def __init__(self, save_dir: str | os.PathLike[str], *, all_ranks: bool = False) -> None:
         self._folder = Path(save_dir)
         self._all_ranks = all_ranks
-        self._file: RecordFile | None = None
-        self._process = -1
+        self._files: dict[int, RecordFile] = {}  # by process: a forked child begins its own
 
     @property
     def experiment(self) -> Self:
@@ -54,7 +56,8 @@ class TensorboardVisBackend:
             step: The training step it belongs to.
 
         Raises:
-            TypeError: It is an array of several.
+            TypeError: It is an array of several, or the name no text.
+            ValueError: An event can't hold the step.
             WriteError: The disk is full or the folder can't be written.
         """
         self._append(_records({name: value}, step))
@@ -71,7 +74,7 @@ class TensorboardVisBackend:
 
         Raises:
             TypeError: It is no mapping, or a value is an array of several.
-            ValueError: `step` is among them.
+            ValueError: `step` is among them, or an event can't hold the step.
             WriteError: The disk is full or the folder can't be written.
         """
         del file_path
@@ -91,7 +94,7 @@ class TensorboardVisBackend:
             step: The training step it belongs to.
 
         Raises:
-            TypeError: It is no picture.
+            TypeError: It is no picture, or the name no text.
             ValueError: A shape or range no picture has.
             WriteError: The disk is full or the folder can't be written.
         """
@@ -99,6 +102,7 @@ class TensorboardVisBackend:
         from trainviz_cli.codecs.png import encode_png
         from trainviz_cli.imaging.pixels import to_rgb
 
+        _check_name(name)
         data = encode_png(to_rgb(image))
         self._append(tfbuild.image(name, operator.index(step), time.time(), data))
 
@@ -123,8 +127,7 @@ class TensorboardVisBackend:
 
     def close(self) -> None:
         """Waits until the disk has every record; the next call begins a new file."""
-        file, self._file = self._file, None
-        if file and self._process == os.getpid():
+        if file := self._files.pop(os.getpid(), None):
             file.close()
 
     def __enter__(self) -> Self:
@@ -140,25 +143,48 @@ class TensorboardVisBackend:
 
     def __getstate__(self) -> dict[str, object]:
         """A copy, or what is sent to another process, begins its own file."""
-        return self.__dict__ | {"_file": None}
+        return self.__dict__ | {"_files": {}}
 
     def _append(self, records: bytes) -> None:
         if not records or not (self._all_ranks or rank() == 0):
             return
-        if self._file is None or self._process != os.getpid():
-            from trainviz_cli.codecs import tfbuild
+        file = self._files.get(os.getpid()) or self._begin()
+        file.append(records)
 
-            self._file, self._process = RecordFile(self._folder), os.getpid()
-            self._file.append(tfbuild.file_version(time.time()))
-        self._file.append(records)
+    def _begin(self) -> RecordFile:
+        """This process's file, which begins with its version or isn't there at all."""
+        from trainviz_cli.codecs import tfbuild
+
+        opened = RecordFile(self._folder)
+        try:
+            opened.append(tfbuild.file_version(time.time()))
+        except WriteError:
+            opened.remove()
+            raise
+        # Two threads may come here at once: the dictionary decides, without a lock that a fork
+        # could copy while it is held.
+        file = self._files.setdefault(os.getpid(), opened)
+        if file is not opened:
+            opened.remove()
+        return file
 
 
 def _records(scalars: Mapping[str, object], step: int) -> bytes:
     now, at = time.time(), operator.index(step)
-    numbers = {name: _number(name, value) for name, value in scalars.items()}
-    return b"".join(
-        encode_one(name, now, at, number) for name, number in numbers.items() if number is not None
-    )
+    if not -_STEPS <= at < _STEPS:
+        raise ValueError(f"an event can't hold the step {at:.3g}")
+    records = []
+    for name, value in scalars.items():
+        _check_name(name)
+        number = _number(name, value)
+        if number is not None:
+            records.append(encode_one(name, now, at, number))
+    return b"".join(records)
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"a tag is a str, not {type(name).__name__}")
 
 
 def _number(name: str, value: object) -> float | None:
@@ -178,5 +204,5 @@ def _number(name: str, value: object) -> float | None:
             return float(value)
         except OverflowError:
             return float("inf") if value > 0 else float("-inf")
-    warnings.warn(f"{name}: {type(value).__name__} is no number, skip it!", stacklevel=5)
+    warnings.warn(f"{name}: {type(value).__name__} is no number, skip it!", stacklevel=4)
     return None
