@@ -23,7 +23,10 @@ OPERATIONS = (
     "write_scalar write_scalars write_image read_log poll_log plot_run draw_chart start_up "
     "list_runs compare_runs complete_keys write_events read_events export_run".split()
 )
-PACKAGES = "numpy orjson click mmengine torch tensorboard opencv-python-headless plotext".split()
+PACKAGES = (
+    "numpy orjson click mmengine torch tensorboard opencv-python-headless plotext tensorboardX "
+    "google-crc32c".split()
+)
 TABLE = r"(?s)(<!-- table -->\n).*(<!-- end of table -->)"
 
 

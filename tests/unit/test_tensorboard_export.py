@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -752,14 +751,13 @@ def test_a_configuration_that_is_no_python(tmp_path: Path) -> None:
     assert list(tags_of(tmp_path / "tb"))[:1] == ["a"]
 
 
-def test_the_same_configuration_is_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_configuration_is_the_same_bytes() -> None:
     """In every process, or an export that could be continued would be written anew."""
     script = (
         "import sys; from trainviz_cli.writing.config_events import config_events\n"
         "config = {name: 1 for name in 'a quick brown fox jumps over the lazy dog'.split()}\n"
         "sys.stdout.buffer.write(config_events(config, 1.5))"
     )
-    del tmp_path
     command = [sys.executable, "-c", script]
     outputs = {subprocess.run(command, capture_output=True, check=True).stdout for _ in range(3)}
     assert len(outputs) == 1
@@ -1250,6 +1248,21 @@ def test_the_end_is_said_once_for_each_growth(tmp_path: Path) -> None:
     assert list(tags_of(tmp_path / "tb"))[-1] == "_hparams_/session_end_info"
 
 
+def test_event_files_that_begin_anew(tmp_path: Path) -> None:
+    """A run of event files that is replaced in place is exported as it is now."""
+    for shade in (1, 2, 3):
+        source = tmp_path / "run" / "events.out.tfevents.1"
+        source.parent.mkdir(exist_ok=True)
+        data = [tfbuild.file_version(1.0), encode_one("a", 1.0, 1, shade)]
+        data += [tfbuild.image("x", step, 1.0, picture(shade)) for step in range(shade)]
+        source.write_bytes(b"".join(data))
+        export(located(tmp_path / "run"), tmp_path / "tb")
+        assert pictures(open_run(tmp_path / "tb")) == [
+            ("x", step, picture(shade)) for step in range(shade)
+        ]
+        assert values_of(tmp_path / "tb") == [("a", 1, shade)]
+
+
 def test_a_frame_of_a_log_that_says_no_more(tmp_path: Path) -> None:
     """A graph, or an event of an unknown kind, in a run of event files breaks no export."""
     source = tmp_path / "run"
@@ -1265,4 +1278,4 @@ def test_missing_runs_are_not_found(tmp_path: Path) -> None:
     """A run that isn't there is the error of whoever looks for it, before anything is written."""
     with pytest.raises(NotFoundError):
         located(tmp_path / "missing")
-    assert json.dumps(event_files(tmp_path)) == "[]"
+    assert event_files(tmp_path) == []

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trainviz_cli.export.tensorboard import TensorboardExport, Written
     from trainviz_cli.runs import FoundRun
 
+_MOST_NAMED = 5
 _EVERY_S = 0.35
 
 
@@ -53,6 +54,7 @@ def command(*, runs: tuple[str, ...], output: str | None, follow: bool, force: b
         if not force:
             refuse_foreign(target)
     exports: dict[str, TensorboardExport] = {}
+    notes: dict[str, list[str]] = {}
     for run, target in progress(targets, "exporting"):
         export = TensorboardExport(run, target)
         try:
@@ -62,9 +64,10 @@ def command(*, runs: tuple[str, ...], output: str | None, follow: bool, force: b
             continue
         exports[run.name] = export
         for message in written.notes:
-            note(f"{run.name}: {message}")
+            notes.setdefault(message, []).append(run.name)
     if not exports:
         raise problems[0]
+    _note_all(notes)
     note_left_out(problems)
     if follow:
         with _interrupts() as interrupted:
@@ -72,6 +75,18 @@ def command(*, runs: tuple[str, ...], output: str | None, follow: bool, force: b
             note(f"following {count} {'run' if count == 1 else 'runs'}; Ctrl-C ends it")
             _follow(exports, interrupted)
     print_text(_summary([export.close() for export in exports.values()], folder))
+
+
+def _note_all(notes: dict[str, list[str]]) -> None:
+    """Notes with the runs they are on; where those are many, how many."""
+    from trainviz_cli.cli._console import note
+
+    for message, names in notes.items():
+        if len(names) > _MOST_NAMED:
+            note(f"{len(names):,} runs: {message}")
+        else:
+            for name in names:
+                note(f"{name}: {message}")
 
 
 def _without_exports(found: Sequence[FoundRun], folder: Path) -> list[FoundRun]:
@@ -134,7 +149,11 @@ def _summary(written: Sequence[Written], folder: Path) -> str:
     from trainviz_cli.render.term.text import printable
 
     scalars, images = sum(each.scalars for each in written), sum(each.images for each in written)
-    what = [f"{scalars:,} scalars"] + ([f"{images:,} images"] if images else [])
-    runs = f"{len(written)} runs, " if len(written) > 1 else ""
+    what = [_count(scalars, "scalar")] + ([_count(images, "image")] if images else [])
+    runs = f"{len(written):,} runs, " if len(written) > 1 else ""
     where = printable(shlex.quote(str(folder)))
     return f"wrote {runs}{' and '.join(what)}; open with: tensorboard --logdir {where}\n"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"

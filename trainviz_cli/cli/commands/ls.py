@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Listed = tuple[FoundRun, Glance]
 
 _LIVE_S = 60
-_ALL_WINDOWS = 5 << 20  # bytes to read in all: the more runs, the less of each
+_ALL_WINDOWS = 4 << 20  # bytes to read in all: the more runs, the less of each
 _WINDOWS = 4 << 10, 1 << 20
 _KEY_CELLS = 12  # at least, of the width for each key shown
 _NARROWEST_RUN = 32

@@ -101,25 +101,38 @@ def _named(log: Path, kind: type[Named]) -> tuple[Named, ...]:
 
 
 def _extras(log: Path) -> list[tuple[str, Extra]]:
-    """What the files hold besides scalars; read once for as long as they stay as they are."""
-    from trainviz_cli.formats.tensorboard.folders import event_files
-
+    """What the files hold besides scalars; read on from where it was read the last time."""
     with suppress(OSError, NotFoundError, UnreadableError):
-        return _read_extras(log, tuple(_state(path) for _, path in event_files(log)))
+        return _followed(log).poll()
     return []
 
 
-def _state(path: Path) -> tuple[object, ...]:
+class _Followed:
+    """What a run's files hold besides scalars, as far as it has been read."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._reader: TensorboardReader | None = None
+        self._states: dict[Path, tuple[int, int, int]] = {}
+
+    def poll(self) -> list[tuple[str, Extra]]:
+        """All there is by now."""
+        from trainviz_cli.formats.tensorboard.folders import event_files
+        from trainviz_cli.formats.tensorboard.reader import TensorboardReader
+
+        states = {path: _state(path) for _, path in event_files(self._log)}
+        if states != self._states or self._reader is None:
+            if self._reader is None or not self._states.keys() <= states.keys():
+                self._reader = TensorboardReader(self._log)
+            self._reader.poll()
+            self._states = states
+        return self._reader.extras
+
+
+_followed = lru_cache(maxsize=64)(_Followed)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
     """What changes when the file does."""
     status = path.stat()
-    return path, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-@lru_cache(maxsize=1)
-def _read_extras(log: Path, states: tuple[object, ...]) -> list[tuple[str, Extra]]:
-    from trainviz_cli.formats.tensorboard.reader import TensorboardReader
-
-    del states
-    reader = TensorboardReader(log)
-    reader.poll()
-    return reader.extras
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -27,19 +27,19 @@ _MOST_STARTS = 1 << 32  # of one folder
 
 
 class TensorboardReader:
-    """Follows the event files of one run; new ones join.
-
-    Attributes:
-        extras: Pictures, texts and the like that have been met, with the prefix of their file.
-    """
+    """Follows the event files of one run; new ones join."""
 
     def __init__(self, log: Path) -> None:
-        self.extras: list[tuple[str, Extra]] = []
         self._log = log
         self._codes: defaultdict[str, int] = defaultdict(count().__next__)
         self._files: dict[Path, _File] = {}
         self._folders: dict[Path, _Starts] = {}
         self._told: set[str] = set()
+
+    @property
+    def extras(self) -> list[tuple[str, Extra]]:
+        """Pictures, texts and the like that have been met, with the prefix of their file."""
+        return [extra for file in self._files.values() for extra in file.extras]
 
     def poll(self) -> Batch:
         """The rows that came since the last poll, file by file.
@@ -51,7 +51,7 @@ class TensorboardReader:
         problems: list[UnreadableError] = []
         for file in self._followed():
             try:
-                batches.append(file.poll(self._codes, self.extras))
+                batches.append(file.poll(self._codes))
             except UnreadableError as error:
                 problems.append(error)
         if problems and not batches and not len(self._codes):
@@ -92,6 +92,7 @@ class _File:
     """One event file, and where one is in it."""
 
     def __init__(self, path: Path, prefix: str, starts: _Starts) -> None:
+        self.extras: list[tuple[str, Extra]] = []
         self._events = EventFile(path)
         self._prefix = prefix
         self._starts = starts
@@ -99,12 +100,13 @@ class _File:
         self._restarts = 0
         self._epoch = np.empty((0, 2))  # step and epoch, the last one known
 
-    def poll(self, codes: defaultdict[str, int], extras: list[tuple[str, Extra]]) -> Batch:
+    def poll(self, codes: defaultdict[str, int]) -> Batch:
         events = self._events.poll()
-        extras += [(self._prefix, extra) for extra in events.extras]
         if self._restarts != self._events.restarts:
             self._restarts, self._start = self._events.restarts, None
             self._epoch = self._epoch[:0]
+            self.extras.clear()
+        self.extras += [(self._prefix, extra) for extra in events.extras]
         translation = np.array([codes[self._prefix + tag] for tag in events.tags], np.int32)
         return Batch(
             keys=(),
