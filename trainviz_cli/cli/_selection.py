@@ -118,9 +118,12 @@ def choose_key(query: str, keys: Sequence[str]) -> str:
         NotFoundError: It fits no key, or several.
         UsageError: It is no valid pattern.
     """
-    found = _match(query, keys)
+    found = match_keys(query, keys)
     if len(found) > 1:
-        raise _several(query, found)
+        hint = f"one of {', '.join(map(brief, found[:12]))}"
+        raise NotFoundError(f"{query!r} fits {len(found)} keys equally well", hint=hint)
+    if found[0] != query:
+        note(f"{query} is taken as {brief(found[0])}")
     return found[0]
 
 
@@ -129,14 +132,11 @@ def _match(query: str, keys: Sequence[str]) -> list[str]:
     if is_pattern(query):
         return found
     if len(found) > 1:
-        raise _several(query, found)
+        some = ", ".join(brief(key) for key in found[:12])
+        raise NotFoundError(
+            f"{query!r} fits {len(found)} keys equally well",
+            hint=f"one of {some}; or all: -k '*{query}*'",
+        )
     if found[0] != query:
         note(f"{query} is taken as {brief(found[0])}")
     return found
-
-
-def _several(query: str, found: Sequence[str]) -> NotFoundError:
-    return NotFoundError(
-        f"{query!r} fits {len(found)} keys equally well",
-        hint=f"one of {', '.join(brief(key) for key in found[:12])}; or all: -k '*{query}*'",
-    )

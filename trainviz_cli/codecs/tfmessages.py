@@ -34,7 +34,7 @@ _KINDS = {
     10: ("?", "bool_val"),
     19: ("<f2", "half_val"),
 }
-_STRING, _HALF = 7, 19
+_HALF = 19
 
 
 class Hparams(NamedTuple):

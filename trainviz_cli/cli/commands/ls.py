@@ -118,21 +118,15 @@ def _sort_key(query: str, named: Iterable[tuple[str, Iterable[str]]]) -> str:
     Raises:
         NotFoundError: None or several; the hint names the columns as well.
     """
-    from trainviz_cli.cli._console import note
+    from trainviz_cli.cli._selection import choose_key
     from trainviz_cli.errors import NotFoundError
-    from trainviz_cli.model.keys import brief, match_keys
 
+    every = list(dict.fromkeys(key for _, keys in named for key in keys))
     try:
-        found = match_keys(query, list(dict.fromkeys(key for _, keys in named for key in keys)))
+        return choose_key(query, every)
     except NotFoundError as error:
         columns = ", ".join(_COLUMNS)
         raise NotFoundError(error.message, hint=f"columns: {columns}; {error.hint}") from None
-    if len(found) > 1:
-        hint = f"one of {', '.join(map(brief, found[:12]))}"
-        raise NotFoundError(f"{query!r} fits {len(found)} keys equally well", hint=hint)
-    if found[0] != query:
-        note(f"{query} is taken as {brief(found[0])}")
-    return found[0]
 
 
 def _sorted(listed: list[Listed], by: str) -> list[Listed]:
