@@ -56,6 +56,8 @@ $(VENV)/.installed: $(VENV)/.made $(SOURCES)
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
+	$(PIP) install "setuptools<81"  # the last that visdom's setup.py can be run with
+	$(PIP) install --constraint constraints.txt --no-build-isolation visdom
 	$(PIP) install --constraint constraints.txt --group test
 	@touch $@
 

@@ -16,24 +16,25 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any, Self
+from functools import cached_property
+from pathlib import PureWindowsPath
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from trainviz_cli.codecs.json_text import PLAIN_FROM, PLAIN_TO, scalar_text, value_text
-from trainviz_cli.writing.distributed import rank
+from trainviz_cli.writing.backend import BaseVisBackend
 from trainviz_cli.writing.files import AppendFile, replace_file
 from trainviz_cli.writing.scalar_file import ScalarFile
 
 if TYPE_CHECKING:
     from os import PathLike
-    from types import TracebackType
+    from pathlib import Path
 
 _MOST_CACHED = 10_000
 
 
-class LocalVisBackend:
+class LocalVisBackend(BaseVisBackend):
     """Writes a run into a folder, one `write(2)` per record before the call returns.
 
     Nothing is created before the first call, and nothing is lost when the process dies. Threads,
@@ -42,7 +43,8 @@ class LocalVisBackend:
     call opens them again.
 
     Args:
-        save_dir: The run directory; made, with its parents, at the first write.
+        save_dir: The run directory; made, with its parents, at the first write, which fails
+            without one.
         img_save_dir: Its folder for pictures.
         config_save_file: Its file for the configuration; ends in `.py`.
         scalar_save_file: Its file for scalars; ends in `.json`.
@@ -57,7 +59,7 @@ class LocalVisBackend:
 
     def __init__(
         self,
-        save_dir: str | PathLike[str],
+        save_dir: str | PathLike[str] | None,
         img_save_dir: str = "vis_image",
         config_save_file: str = "config.py",
         scalar_save_file: str = "scalars.json",
@@ -67,23 +69,16 @@ class LocalVisBackend:
     ) -> None:
         _check_ending("config_save_file", config_save_file, ".py")
         _check_ending("scalar_save_file", scalar_save_file, ".json")
-        self._folder = Path(save_dir)
-        self._images = self._folder / img_save_dir
-        self._config = self._folder / config_save_file
-        self._scalars = self._folder / scalar_save_file
-        self._all_ranks = all_ranks
+        super().__init__(save_dir)
+        self._names = img_save_dir, config_save_file, scalar_save_file
+        self.all_ranks = all_ranks
         self._fsync_every_s = fsync_every_s
         self._heads: dict[str, bytes] = {}
         self._templates: dict[tuple[str, ...], bytes] = {}
         self._extra_files: dict[str, AppendFile] = {}
         self._scalar_files: dict[Path, ScalarFile] = {}
 
-    @property
-    def experiment(self) -> Self:
-        """The backend itself: there is no other object behind it."""
-        return self
-
-    def add_scalar(self, name: str, value: object, step: int = 0) -> None:
+    def add_scalar(self, name: str, value: object, step: int = 0, **_: object) -> None:
         """Appends `{"<name>": value, "step": step}`.
 
         Args:
@@ -105,7 +100,11 @@ class LocalVisBackend:
         self._append(b"".join((head, text, b', "step": ', scalar_text(step), b"}\n")))
 
     def add_scalars(
-        self, scalar_dict: Mapping[str, object], step: int = 0, file_path: str | None = None
+        self,
+        scalar_dict: Mapping[str, object],
+        step: int = 0,
+        file_path: str | None = None,
+        **_: object,
     ) -> None:
         """Appends all values as one record; a `step` among them wins over the argument.
 
@@ -136,7 +135,7 @@ class LocalVisBackend:
             self._append_extra(file_path, line)
         self._append(line)
 
-    def add_image(self, name: str, image: object, step: int = 0) -> None:
+    def add_image(self, name: str, image: object, step: int = 0, **_: object) -> None:
         """Stores a picture as `<name>_<step>.png`, replacing one of that name and step.
 
         Args:
@@ -153,12 +152,12 @@ class LocalVisBackend:
         from trainviz_cli.codecs.png import encode_png
         from trainviz_cli.imaging.pixels import to_rgb
 
-        path = self._images / f"{_inside(name)}_{operator.index(step)}.png"
+        path = self._img_save_dir / f"{_inside(name)}_{operator.index(step)}.png"
         pixels = to_rgb(image)
         if self._writes():
             replace_file(path, encode_png(pixels))
 
-    def add_config(self, config: object) -> None:
+    def add_config(self, config: object, **_: object) -> None:
         """Stores the configuration as Python literals, replacing an older one.
 
         Args:
@@ -175,7 +174,7 @@ class LocalVisBackend:
 
         content = config_bytes(config)
         if self._writes():
-            replace_file(self._config, content)
+            replace_file(self._config_save_file, content)
 
     def close(self) -> None:
         """Waits until the disk has every record, and gives the descriptors back."""
@@ -190,41 +189,40 @@ class LocalVisBackend:
             for file in files:
                 file.sync()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __getstate__(self) -> dict[str, object]:
         """A copy, or what is sent to another process, opens its own files."""
         return self.__dict__ | {"_scalar_files": {}, "_extra_files": {}}
 
-    def _writes(self) -> bool:
-        return self._all_ranks or rank() == 0
+    # The names are MMEngine's: its users' subclasses know them.
+    @cached_property
+    def _img_save_dir(self) -> Path:
+        return self._folder() / self._names[0]
+
+    @cached_property
+    def _config_save_file(self) -> Path:
+        return self._folder() / self._names[1]
+
+    @cached_property
+    def _scalar_save_file(self) -> Path:
+        return self._folder() / self._names[2]
 
     def _append(self, line: bytes) -> None:
-        file = self._scalar_files.get(self._scalars)
+        file = self._scalar_files.get(self._scalar_save_file)
         if file is None:
             if not self._writes():
                 return
-            opened = ScalarFile(self._scalars, self._fsync_every_s)
+            opened = ScalarFile(self._scalar_save_file, self._fsync_every_s)
             # Two threads may come here at once: the dictionary decides, without a lock that a
             # fork could copy while it is held.
-            file = self._scalar_files.setdefault(self._scalars, opened)
+            file = self._scalar_files.setdefault(self._scalar_save_file, opened)
             if file is not opened:
                 opened.close()
         file.append(line)
 
     def _append_extra(self, name: str, line: bytes) -> None:
         _check_ending("file_path", name, ".json")
-        path = self._folder / _inside(name)
-        if path == self._scalars:
+        path = self._folder() / _inside(name)
+        if path == self._scalar_save_file:
             raise ValueError(f"file_path {name!r} is the scalar file itself")
         if not self._writes():
             return

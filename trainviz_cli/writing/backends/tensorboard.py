@@ -10,21 +10,16 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
 from trainviz_cli.codecs.tfscalars.encode import encode_one
 from trainviz_cli.errors import WriteError
-from trainviz_cli.writing.distributed import rank
+from trainviz_cli.writing.backend import BaseVisBackend
 from trainviz_cli.writing.record_file import RecordFile
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _STEPS = 1 << 63
 
 
-class TensorboardVisBackend:
+class TensorboardVisBackend(BaseVisBackend):
     """Writes a run as a TensorBoard event file, one `write(2)` per call before it returns.
 
     So a running TensorBoard sees a value at its next reload, and nothing is lost when the process
@@ -32,21 +27,16 @@ class TensorboardVisBackend:
     distributed training only rank 0 writes.
 
     Args:
-        save_dir: The folder; made, with its parents, at the first write.
+        save_dir: The folder; made, with its parents, at the first write, which fails without one.
         all_ranks: Write in every process of a distributed training.
     """
 
-    def __init__(self, save_dir: str | os.PathLike[str], *, all_ranks: bool = False) -> None:
-        self._folder = Path(save_dir)
-        self._all_ranks = all_ranks
+    def __init__(self, save_dir: str | os.PathLike[str] | None, *, all_ranks: bool = False) -> None:
+        super().__init__(save_dir)
+        self.all_ranks = all_ranks
         self._files: dict[int, RecordFile] = {}  # by process: a forked child begins its own
 
-    @property
-    def experiment(self) -> Self:
-        """The backend itself: there is no other object behind it."""
-        return self
-
-    def add_scalar(self, name: str, value: object, step: int = 0) -> None:
+    def add_scalar(self, name: str, value: object, step: int = 0, **_: object) -> None:
         """Writes one value, as float32.
 
         Args:
@@ -63,7 +53,11 @@ class TensorboardVisBackend:
         self._append(_records({name: value}, step))
 
     def add_scalars(
-        self, scalar_dict: Mapping[str, object], step: int = 0, file_path: str | None = None
+        self,
+        scalar_dict: Mapping[str, object],
+        step: int = 0,
+        file_path: str | None = None,
+        **_: object,
     ) -> None:
         """Writes all values of a mapping at once.
 
@@ -84,7 +78,7 @@ class TensorboardVisBackend:
             raise ValueError("the step is an argument of its own, not one of the scalars")
         self._append(_records(scalar_dict, step))
 
-    def add_image(self, name: str, image: object, step: int = 0) -> None:
+    def add_image(self, name: str, image: object, step: int = 0, **_: object) -> None:
         """Writes a picture.
 
         Args:
@@ -106,7 +100,7 @@ class TensorboardVisBackend:
         data = encode_png(to_rgb(image))
         self._append(tfbuild.image(name, operator.index(step), time.time(), data))
 
-    def add_config(self, config: object) -> None:
+    def add_config(self, config: object, **_: object) -> None:
         """Writes the configuration as text, and as hyperparameters.
 
         Args:
@@ -130,23 +124,12 @@ class TensorboardVisBackend:
         if file := self._files.pop(os.getpid(), None):
             file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __getstate__(self) -> dict[str, object]:
         """A copy, or what is sent to another process, begins its own file."""
         return self.__dict__ | {"_files": {}}
 
     def _append(self, records: bytes) -> None:
-        if not records or not (self._all_ranks or rank() == 0):
+        if not records or not self._writes():
             return
         file = self._files.get(os.getpid()) or self._begin()
         file.append(records)
@@ -155,7 +138,7 @@ class TensorboardVisBackend:
         """This process's file, which begins with its version or isn't there at all."""
         from trainviz_cli.codecs import tfbuild
 
-        opened = RecordFile(self._folder)
+        opened = RecordFile(self._folder())
         try:
             opened.append(tfbuild.file_version(time.time()))
         except WriteError:
