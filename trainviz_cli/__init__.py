@@ -25,26 +25,37 @@ if TYPE_CHECKING:
     from trainviz_cli.model.run import Run
     from trainviz_cli.model.series import Series
     from trainviz_cli.runs.find import find_runs, open_run
+    from trainviz_cli.writing.backend import BaseVisBackend
     from trainviz_cli.writing.backends.local import LocalVisBackend
     from trainviz_cli.writing.backends.tensorboard import TensorboardVisBackend
+    from trainviz_cli.writing.registry import VISBACKENDS, VISUALIZERS
+    from trainviz_cli.writing.visualizer import Visualizer
 
 __all__ = [
+    "VISBACKENDS",
+    "VISUALIZERS",
+    "BaseVisBackend",
     "LocalVisBackend",
     "Run",
     "Series",
     "TensorboardVisBackend",
     "TrainvizError",
+    "Visualizer",
     "find_runs",
     "open_run",
 ]
 
 # Imported on first use, so that `import trainviz_cli` in training code costs next to nothing.
 _HOMES = {
+    "BaseVisBackend": "writing.backend",
     "LocalVisBackend": "writing.backends.local",
     "Run": "model.run",
     "Series": "model.series",
     "TensorboardVisBackend": "writing.backends.tensorboard",
     "TrainvizError": "errors",
+    "VISBACKENDS": "writing.registry",
+    "VISUALIZERS": "writing.registry",
+    "Visualizer": "writing.visualizer",
     "find_runs": "runs.find",
     "open_run": "runs.find",
 }

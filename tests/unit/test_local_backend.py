@@ -49,6 +49,11 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+def beside_the_log(folder: Path) -> set[str]:
+    """Every file below the folder but the scalar log, which every run has."""
+    return {name for name in files(folder) if "scalars." not in name}
+
+
 def noise(*shape: int) -> np.ndarray:
     """A picture that no mistake in its layout leaves as it is."""
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
@@ -116,15 +121,40 @@ def test_wrong_endings(tmp_path: Path, names: dict[str, str]) -> None:
         LocalVisBackend(tmp_path, **names)
 
 
-def test_only_the_files_needed(tmp_path: Path) -> None:
-    """A call makes its own files and no others."""
+@pytest.mark.parametrize("kind", ["config", "image", "graph", "scalar"])
+def test_whatever_comes_first_makes_a_run(tmp_path: Path, kind: str) -> None:
+    """A call makes its own file, and the log by which readers know the folder for a run."""
+    log = {"scalars.json", "scalars.times"}
     with LocalVisBackend(tmp_path) as vis:
-        vis.add_config({})
-        assert files(tmp_path) == {"config.py"}
-        vis.add_image("a", noise(2, 2))
-        assert files(tmp_path) == {"config.py", "vis_image/a_0.png"}
-        vis.add_scalar("a", 1)
-    assert files(tmp_path) == {"config.py", "vis_image/a_0.png", "scalars.json", "scalars.times"}
+        if kind == "config":
+            vis.add_config({"lr": 0.1})
+        elif kind == "image":
+            vis.add_image("a", noise(2, 2))
+        elif kind == "graph":
+            vis.add_graph(torch.nn.Linear(3, 2))
+        else:
+            vis.add_scalar("a", 1)
+    own = {"config": {"config.py"}, "image": {"vis_image/a_0.png"}, "graph": {"graph.txt"}}
+    assert files(tmp_path) == log | own.get(kind, set())
+    run = open_run(tmp_path)
+    assert dict(run.config) == ({"lr": 0.1} if kind == "config" else {})
+    assert [image.name for image in run.images] == ["a"] * (kind == "image")
+    assert [text.name for text in run.texts] == ["graph"] * (kind == "graph")
+    assert list(run) == ["a"] * (kind == "scalar")
+
+
+def test_the_graph(tmp_path: Path) -> None:
+    """The text is the model's tree of modules and its size; a newer takes its place."""
+    layer = torch.nn.Linear(3, 2)
+    layer.bias.requires_grad_(requires_grad=False)
+    with LocalVisBackend(tmp_path) as vis:
+        vis.add_graph("anything that prints itself")
+        vis.add_graph(torch.nn.Sequential(layer), data_batch=object())
+    (text,) = open_run(tmp_path).texts
+    assert text.text == (
+        "Sequential(\n  (0): Linear(in_features=3, out_features=2, bias=True)\n)\n\n"
+        "8 parameters, 6 of them trained\n"
+    )
 
 
 # Scalars
@@ -409,7 +439,7 @@ def test_pictures(
     with Image.open(path) as picture:
         assert (picture.format, picture.mode) == ("PNG", "RGB")
         assert np.array_equal(np.asarray(picture), expected)
-    assert files(tmp_path) == {"run/vis_image/input_3.png"}
+    assert beside_the_log(tmp_path) == {"run/vis_image/input_3.png"}
 
 
 @pytest.mark.parametrize(
@@ -429,7 +459,7 @@ def test_names_of_pictures(
 ) -> None:
     """A picture's file is its name and step; a `/` makes a sub-folder; a reader finds it again."""
     vis.add_image(name, noise(2, 2), step)
-    assert files(tmp_path) == {f"run/vis_image/{file}"}
+    assert beside_the_log(tmp_path) == {f"run/vis_image/{file}"}
     vis.add_scalar("a", 1)
     (image,) = open_run(tmp_path / "run").images
     assert (image.name, image.step) == (name, int(step))
@@ -472,7 +502,7 @@ def test_what_is_no_picture(
     with pytest.raises(error):
         vis.add_image("a", image)
     assert path.read_bytes() == before
-    assert files(tmp_path) == {"run/vis_image/a_0.png"}
+    assert beside_the_log(tmp_path) == {"run/vis_image/a_0.png"}
 
 
 def test_a_picture_is_replaced_whole(vis: LocalVisBackend, tmp_path: Path) -> None:
@@ -485,7 +515,7 @@ def test_a_picture_is_replaced_whole(vis: LocalVisBackend, tmp_path: Path) -> No
         assert reader.read() == before
     with Image.open(path) as picture:
         assert np.array_equal(np.asarray(picture), np.zeros((9, 9, 3)))
-    assert files(tmp_path) == {"run/vis_image/a_0.png"}
+    assert beside_the_log(tmp_path) == {"run/vis_image/a_0.png"}
 
 
 # The disk, and descriptors

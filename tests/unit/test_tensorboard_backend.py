@@ -976,3 +976,40 @@ def test_a_backend_imports_no_framework(tmp_path: Path) -> None:
     logs = imported(*made, "vis.add_scalar('a', 1)")
     assert not logs & {"torch", "tensorflow", "PIL", "matplotlib"}
     assert "google" in logs  # they would show
+
+
+class Normed(torch.nn.Module):
+    """A model whose forward changes it, unless it is in evaluation mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 2, 1)
+        self.norm = torch.nn.BatchNorm2d(2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Convolve and normalise."""
+        return self.norm(self.conv(images))
+
+
+def test_the_graph_of_a_model(tmp_path: Path) -> None:
+    """TensorBoard has the graph, with the model's modules in it; the model is as it was."""
+    model = Normed()
+    with TensorboardVisBackend(tmp_path) as vis:
+        vis.add_graph(model, np.zeros((1, 1, 3, 3), np.float32))
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert any("Conv2d" in node.name for node in events.Graph().node)
+    assert model.training
+    assert model.norm.training
+    assert int(model.norm.num_batches_tracked) == 0
+    (text,) = open_run(tmp_path).texts
+    assert "(norm): BatchNorm2d(2" in text.text
+
+
+def test_a_model_that_cannot_be_traced(tmp_path: Path) -> None:
+    """A warning says why, and the tree of modules is there all the same."""
+    with TensorboardVisBackend(tmp_path) as vis:
+        with pytest.warns(UserWarning, match="can't be traced"):
+            vis.add_graph(torch.nn.Linear(3, 2), np.zeros((1, 7), np.float32))
+        vis.add_graph(torch.nn.Linear(3, 2))
+    assert not EventAccumulator(str(tmp_path)).Reload().Tags()["graph"]
+    assert len(open_run(tmp_path).texts) == 2

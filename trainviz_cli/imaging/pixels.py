@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from trainviz_cli.imaging.tensors import is_tensor, tensor_values
+
 if TYPE_CHECKING:
-    from typing import Self, TypeGuard
+    from typing import Self
 
     from numpy.typing import NDArray
 
@@ -55,17 +57,6 @@ def to_rgb(image: object) -> NDArray[np.uint8]:
     return _interleave(np.atleast_3d(samples))
 
 
-class _Tensor(Protocol):
-    """What is used of `torch.Tensor`."""
-
-    def detach(self) -> Self: ...
-    def cpu(self) -> Self: ...
-    def float(self) -> Self: ...
-    def is_floating_point(self) -> bool: ...
-    def element_size(self) -> int: ...
-    def numpy(self) -> NDArray[Any]: ...
-
-
 @runtime_checkable
 class _Picture(Protocol):
     """What is used of `PIL.Image.Image`."""
@@ -79,8 +70,8 @@ class _Picture(Protocol):
 
 def _load(image: object) -> NDArray[Any]:
     """Return the pixels in their own dtype, channels last; nothing is checked yet."""
-    if _is_tensor(image):
-        return _load_tensor(image)
+    if is_tensor(image):
+        return _channels_last(tensor_values(image))
     if isinstance(image, _Picture):
         return _load_picture(image)
     try:
@@ -90,20 +81,8 @@ def _load(image: object) -> NDArray[Any]:
     return pixels.astype(np.float32) if pixels.dtype.name == "bfloat16" else pixels
 
 
-def _is_tensor(image: object) -> TypeGuard[_Tensor]:
-    """Tell a torch tensor, of whatever subclass, from everything else."""
-    return any(
-        base.__name__ == "Tensor" and base.__module__.partition(".")[0] == "torch"
-        for base in type(image).__mro__
-    )
-
-
-def _load_tensor(tensor: _Tensor) -> NDArray[Any]:
-    """Return the tensor's values, channels first turned into a view with channels last."""
-    values = tensor.detach().cpu()
-    if values.is_floating_point() and values.element_size() < np.dtype(np.float32).itemsize:
-        values = values.float()  # NumPy has no bfloat16 and no float8
-    pixels = values.numpy()
+def _channels_last(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return a tensor's values, channels first turned into a view with channels last."""
     match pixels.shape:
         case (1 | 3 | 4, _, _):
             return np.moveaxis(pixels, 0, 2)

@@ -1,16 +1,24 @@
-"""Figures in a window: the one place where matplotlib chooses a GUI toolkit."""
+"""Figures and pictures in a window: the one place where matplotlib chooses a GUI toolkit."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
+from math import ceil, inf
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from trainviz_cli.errors import UsageError
+from trainviz_cli.errors import MissingPackageError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.backend_bases import Event
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+_SHOW = "--show", "-o curves.png writes a file instead"
+_WINDOW = "a window", "store the picture with add_image instead"
 
 
 def show_figure(figure: Figure) -> None:
@@ -19,8 +27,8 @@ def show_figure(figure: Figure) -> None:
     Raises:
         UsageError: There is no display, or no GUI toolkit for it.
     """
-    if sys.platform == "linux" and not ({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)):
-        raise _no_display()
+    if not _has_display():
+        raise _no_display(*_SHOW)
     try:
         import matplotlib as mpl
         import matplotlib.pyplot as plt
@@ -28,11 +36,11 @@ def show_figure(figure: Figure) -> None:
         # pyplot opens windows only for figures that it makes; this one "makes" ours.
         plt.figure(FigureClass=lambda **_: figure)  # type: ignore[arg-type]
     except ImportError as error:
-        raise _no_display() from error
+        raise _no_display(*_SHOW) from error
     try:
         # Without a display or a toolkit matplotlib falls back to drawing into memory.
         if figure.canvas.required_interactive_framework is None:
-            raise _no_display()
+            raise _no_display(*_SHOW)
         with mpl.rc_context({"agg.path.chunksize": 10_000}), warnings.catch_warnings():
             # A window may be made too small for its labels.
             warnings.filterwarnings("ignore", message="constrained_layout not applied")
@@ -41,8 +49,107 @@ def show_figure(figure: Figure) -> None:
         plt.close(figure)
 
 
-def _no_display() -> UsageError:
-    return UsageError(
-        "--show needs a display, and there is none here",
-        hint="-o curves.png writes a file instead",
-    )
+class PictureWindow:
+    """A window for one picture after the other.
+
+    Raises:
+        UsageError: There is no display, or no GUI toolkit for it.
+    """
+
+    def __init__(self) -> None:
+        if not _has_display():
+            raise _no_display(*_WINDOW)
+        import matplotlib.pyplot as plt
+
+        self._figure = plt.figure(frameon=False)
+        if self._figure.canvas.required_interactive_framework is None:
+            plt.close(self._figure)
+            raise _no_display(*_WINDOW)
+
+    def show(self, image: NDArray[np.uint8], title: str) -> None:
+        """Shows a picture, (H, W, 3) uint8, in place of the one before."""
+        _fill(self._figure, image)
+        if manager := self._figure.canvas.manager:
+            manager.set_window_title(title)
+            manager.show()
+        self._figure.canvas.draw()
+
+    def wait(self, timeout_s: float, key: str) -> bool:
+        """Waits until the key is pressed, or time is up.
+
+        Args:
+            timeout_s: In seconds; 0 is no limit.
+            key: matplotlib's name of it; other keys are ignored.
+
+        Returns:
+            Whether the window is still there.
+        """
+        closed = False
+        until = monotonic() + timeout_s if timeout_s > 0 else inf
+
+        def seen(event: Event) -> None:
+            nonlocal closed, until
+            closed = closed or event.name == "close_event"
+            if closed or getattr(event, "key", None) == key:
+                until = -inf
+                self._figure.canvas.stop_event_loop()
+
+        connect = self._figure.canvas.mpl_connect
+        connections = [connect("key_press_event", seen), connect("close_event", seen)]
+        try:
+            while (left := until - monotonic()) > 0:
+                self._figure.canvas.start_event_loop(0 if left == inf else left)
+        finally:
+            for connection in connections:
+                self._figure.canvas.mpl_disconnect(connection)
+        return not closed
+
+
+def is_inline() -> bool:
+    """Whether figures appear in a notebook."""
+    import matplotlib as mpl
+
+    return "inline" in mpl.get_backend().lower()
+
+
+def inline_figure(image: NDArray[np.uint8]) -> Figure:
+    """A figure that a notebook shows: a picture, (H, W, 3) uint8, dot by dot."""
+    from matplotlib.figure import Figure
+
+    height, width = image.shape[:2]
+    dpi = 100
+    return _fill(Figure((width / dpi, height / dpi), dpi, frameon=False), image)
+
+
+def show_in_opencv(image: NDArray[np.uint8], window: str, title: str, wait_s: float) -> None:
+    """Shows a picture, (H, W, 3) uint8, RGB, in OpenCV's window of this name.
+
+    Raises:
+        MissingPackageError: OpenCV is not installed.
+    """
+    try:
+        import cv2
+    except ImportError:
+        hint = "pip install opencv-python"
+        raise MissingPackageError("OpenCV is not installed", hint=hint) from None
+    cv2.namedWindow(winname=window)
+    cv2.setWindowTitle(window, title)
+    cv2.imshow(window, image[..., ::-1])
+    cv2.waitKey(ceil(wait_s * 1000))
+
+
+def _fill(figure: Figure, image: NDArray[np.uint8]) -> Figure:
+    """The figure, filled by a picture, (H, W, 3) uint8, and nothing else."""
+    figure.clear()
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.imshow(image)
+    return figure
+
+
+def _has_display() -> bool:
+    return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
+
+
+def _no_display(what: str, instead: str) -> UsageError:
+    return UsageError(f"{what} needs a display, and there is none here", hint=instead)

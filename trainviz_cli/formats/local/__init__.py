@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trainviz_cli.formats.local.reader import LocalReader
-    from trainviz_cli.model.run import Image
+    from trainviz_cli.model.run import Image, Text
 
 _LOG = "scalars.json"
 _STAMPS = "scalars.times"
@@ -114,6 +114,17 @@ class LocalFormat(Format):
                 found.append(Image(match["name"], int(match["step"]), file))
         return tuple(sorted(found, key=lambda image: (image.name, image.step)))
 
+    def texts(self, log: Path) -> tuple[Text, ...]:
+        """The model's tree of modules, `graph.txt`.
+
+        Raises:
+            UnreadableError: It can't be opened.
+        """
+        from trainviz_cli.model.run import Text
+
+        tree = _text_of(log.parent / "graph.txt")
+        return () if tree is None else (Text("graph", 0, tree),)
+
     def config(self, log: Path) -> dict[str, object]:
         """What `config.py` assigns, as data; an empty dict without one.
 
@@ -123,14 +134,9 @@ class LocalFormat(Format):
         from trainviz_cli.codecs.literals import load_config
 
         file = log.parent / "config.py"
+        source = _text_of(file)
         try:
-            if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
-                raise UnreadableError(f"can't read {file}: no regular file")
-            return load_config(file.read_text(encoding="utf-8-sig", errors="replace"))
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise UnreadableError(f"can't read {file}: {error.strerror}") from None
+            return {} if source is None else load_config(source)
         except ValueError as error:
             raise UnreadableError(f"can't read {file}: {error}") from None
 
@@ -184,3 +190,19 @@ def _as_float(value: float | None) -> float:
 
 def _can_be_step(step: Any) -> bool:  # noqa: ANN401 - whatever a line holds
     return type(step) in _STEPS and -_MOST <= step <= _MOST
+
+
+def _text_of(file: Path) -> str | None:
+    """What a file says, as far as it is UTF-8; None if it isn't there.
+
+    Raises:
+        UnreadableError: It can't be opened.
+    """
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
+            raise UnreadableError(f"can't read {file}: no regular file")
+        return file.read_text(encoding="utf-8-sig", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnreadableError(f"can't read {file}: {error.strerror}") from None

@@ -4,6 +4,7 @@
     save_dir/scalars.times                 when: {"offset": byte, "time": unix}, ≤ 10 a second
     save_dir/config.py                     the configuration, as Python literals
     save_dir/vis_image/<name>_<step>.png   pictures
+    save_dir/graph.txt                     the model's tree of modules
 
 docs/run-directory.md has it byte by byte. Source: mmengine 0.10.7, visualization/vis_backend.py.
 """
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_CACHED = 10_000
+_GRAPH_FILE = "graph.txt"
 
 
 class LocalVisBackend(BaseVisBackend):
@@ -155,6 +157,7 @@ class LocalVisBackend(BaseVisBackend):
         path = self._img_save_dir / f"{_inside(name)}_{operator.index(step)}.png"
         pixels = to_rgb(image)
         if self._writes():
+            self._scalar_file()
             replace_file(path, encode_png(pixels))
 
     def add_config(self, config: object, **_: object) -> None:
@@ -174,7 +177,25 @@ class LocalVisBackend(BaseVisBackend):
 
         content = config_bytes(config)
         if self._writes():
+            self._scalar_file()
             replace_file(self._config_save_file, content)
+
+    def add_graph(self, model: object, data_batch: object = None, **_: object) -> None:
+        """Stores a model's tree of modules as `graph.txt`, replacing an older one.
+
+        Args:
+            model: A `torch.nn.Module`, or anything that prints what it is made of.
+            data_batch: Ignored: nothing is run.
+
+        Raises:
+            WriteError: The disk is full or the folder can't be written.
+        """
+        from trainviz_cli.writing.graph import module_tree
+
+        del data_batch
+        if self._writes():
+            self._scalar_file()
+            replace_file(self._folder() / _GRAPH_FILE, module_tree(model).encode())
 
     def close(self) -> None:
         """Waits until the disk has every record, and gives the descriptors back."""
@@ -211,13 +232,20 @@ class LocalVisBackend(BaseVisBackend):
         if file is None:
             if not self._writes():
                 return
+            file = self._scalar_file()
+        file.append(line)
+
+    def _scalar_file(self) -> ScalarFile:
+        """The scalar log, which every run has: by it readers know the folder for one."""
+        file = self._scalar_files.get(self._scalar_save_file)
+        if file is None:
             opened = ScalarFile(self._scalar_save_file, self._fsync_every_s)
             # Two threads may come here at once: the dictionary decides, without a lock that a
             # fork could copy while it is held.
             file = self._scalar_files.setdefault(self._scalar_save_file, opened)
             if file is not opened:
                 opened.close()
-        file.append(line)
+        return file
 
     def _append_extra(self, name: str, line: bytes) -> None:
         _check_ending("file_path", name, ".json")

@@ -119,6 +119,34 @@ class TensorboardVisBackend(BaseVisBackend):
         values = load_config(config_bytes(config).decode())
         self._append(config_events(values, time.time()))
 
+    def add_graph(self, model: object, data_batch: object = None, **_: object) -> None:
+        """Writes a model's tree of modules as text, and the graph that TensorBoard draws.
+
+        Args:
+            model: A `torch.nn.Module`, or anything that prints what it is made of.
+            data_batch: What its `forward` takes, a tensor, an array or a tuple of these: the model
+                runs once with it, in evaluation mode. Without it there is the text alone; with a
+                model that can't be traced too, and a warning.
+
+        Raises:
+            WriteError: The disk is full or the folder can't be written.
+        """
+        from trainviz_cli.codecs import tfbuild
+        from trainviz_cli.model.run import Text
+        from trainviz_cli.writing.graph import graph_records, module_tree
+
+        if not self._writes():
+            return
+        tree = f"```\n{module_tree(model)}```\n"
+        records = tfbuild.text(Text("graph", 0, tree), time.time())
+        if data_batch is not None:
+            try:
+                records += graph_records(model, data_batch)
+            except Exception as error:  # noqa: BLE001 - models are anybody's code
+                reason = str(error).partition("\n")[0]
+                warnings.warn(f"the model can't be traced: {reason}", stacklevel=2)
+        self._append(records)
+
     def close(self) -> None:
         """Waits until the disk has every record; the next call begins a new file."""
         if file := self._files.pop(os.getpid(), None):

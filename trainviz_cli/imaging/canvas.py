@@ -1,0 +1,96 @@
+"""Pixels that can be drawn on with matplotlib's shapes, without a figure's layout and axes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.transforms import Affine2D
+
+from trainviz_cli.imaging.pixels import to_rgb
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from numpy.typing import NDArray
+
+_OPAQUE = 255
+_FLOAT_SLACK = 1.001  # what resampling overshoots 1 by
+_CALLERS = 5  # between a warning and the code that called a method of Visualizer
+
+
+class Canvas:
+    """A picture to draw on.
+
+    Args:
+        image: What `to_rgb` takes; floats beyond 1 are taken as 0..255, as MMEngine takes them.
+        dpi: Dots per inch: line widths and font sizes are in points, 1/72 inch.
+
+    Attributes:
+        pixels: (H, W, 4) uint8; the fourth channel is 255. What changes them has drawn.
+        width: In pixels.
+        height: In pixels.
+        font_size: Of text without one, in points.
+        dpi: Dots per inch.
+        to_display: From the image's coordinates to matplotlib's, in which y points upwards.
+
+    Raises:
+        TypeError: It is no picture.
+        ValueError: Its shape or range is none of a picture, or it is too large.
+    """
+
+    def __init__(self, image: object, dpi: float = 100) -> None:
+        rgb = to_rgb(_as_bytes(image))
+        self.height, self.width = int(rgb.shape[0]), int(rgb.shape[1])
+        self.dpi = dpi
+        self.font_size = max((self.height * self.width) ** 0.5 // 90, 10)
+        self._renderer = RendererAgg(self.width, self.height, dpi)  # type: ignore[no-untyped-call]
+        self._figure = Figure(dpi=dpi)  # only to tell shapes their resolution
+        self.to_display = Affine2D().scale(1, -1).translate(0, self.height)
+        self.pixels: NDArray[np.uint8] = np.asarray(self._renderer.buffer_rgba())  # type: ignore[no-untyped-call]
+        for channel in range(3):  # one by one: NumPy copies three of four slowly at once
+            self.pixels[..., channel] = rgb[..., channel]
+        self.pixels[..., 3] = _OPAQUE
+
+    def image(self) -> NDArray[np.uint8]:
+        """A copy of what is drawn: (H, W, 3) uint8, RGB."""
+        rgb = np.empty((self.height, self.width, 3), np.uint8)
+        for channel in range(3):
+            rgb[..., channel] = self.pixels[..., channel]
+        return rgb
+
+    def draw(self, artist: Artist) -> None:
+        """Draws one of matplotlib's shapes."""
+        artist.set_figure(self._figure)
+        artist.draw(self._renderer)
+
+    def widths(self, line_widths: float | list[float], count: int) -> list[float]:
+        """Widths of edges in points, none too thin to see or too thick for the picture."""
+        given = line_widths if isinstance(line_widths, list) else [line_widths] * count
+        return [min(max(width, 1), self.font_size / 4) for width in given]
+
+    def warn_outside(self, what: str, points: NDArray[np.floating]) -> None:
+        """Warns if a point isn't on the picture or its edge.
+
+        Args:
+            what: What the points are of.
+            points: (..., 2), x and y.
+        """
+        inside = (points >= 0).all() and (points <= (self.width, self.height)).all()
+        if not inside:
+            warnings.warn(
+                f"Warning: The {what} is out of bounds, "
+                f"the drawn {what} may not be in the image of {self.width}x{self.height}",
+                stacklevel=_CALLERS,
+            )
+
+
+def _as_bytes(image: object) -> object:
+    """An array of floats beyond 1 as bytes, any other image as it is."""
+    if isinstance(image, np.ndarray) and image.dtype.kind == "f" and image.size:
+        highest = image.max()
+        if np.isfinite(highest) and highest > _FLOAT_SLACK:
+            return image.clip(0, _OPAQUE).astype(np.uint8)
+    return image

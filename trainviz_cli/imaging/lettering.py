@@ -1,0 +1,193 @@
+"""Text on pixels: placed as matplotlib places it, and drawn by FreeType through Pillow.
+
+matplotlib renders every glyph anew every time, which takes ten times as long. Source of the
+placing: matplotlib 3.11, text.py.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from trainviz_cli.imaging.blending import blend_coverage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.font_manager import FontProperties
+    from numpy.typing import NDArray
+    from PIL.ImageFont import FreeTypeFont
+
+_ANCHOR = "ls"  # Pillow's name for: left end of the baseline
+_HALO = 1 / 8  # of the font size: how wide an outline is
+_SHARES = {
+    "left": 0.0,
+    "center": 0.5,
+    "right": 1.0,
+    "top": 0.0,
+    "bottom": 1.0,
+}  # fmt: skip - of the text's extent, which lies before its place
+
+
+class Font(NamedTuple):
+    """A font of one size; lengths in pixels.
+
+    Attributes:
+        face: Pillow's.
+        ascent: How far lines reach above the baseline.
+        descent: How far lines reach below it.
+        gap: Between lines.
+    """
+
+    face: FreeTypeFont
+    ascent: float
+    descent: float
+    gap: float
+
+
+class Line(NamedTuple):
+    """A line of a text.
+
+    Attributes:
+        text: Its letters.
+        ink: Their left, top, right and bottom, in pixels relative to where the baseline begins.
+        x: Where the baseline begins, in pixels relative to the text's place.
+        y: Likewise.
+    """
+
+    text: str
+    ink: tuple[int, int, int, int]
+    x: float
+    y: float
+
+
+class Block(NamedTuple):
+    """A text laid out.
+
+    Attributes:
+        lines: Its lines.
+        box: Left, top, width and height, in pixels relative to the text's place.
+    """
+
+    lines: list[Line]
+    box: tuple[float, float, float, float]
+
+
+@lru_cache(maxsize=64)
+def load_font(properties: FontProperties | None, family: str, pixels: float) -> Font:
+    """The font that matplotlib takes.
+
+    Args:
+        properties: matplotlib's description of it.
+        family: sans-serif, serif, monospace or a name; comes before that of the properties.
+        pixels: Its size.
+    """
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+    from PIL import ImageFont
+
+    wanted = FontProperties() if properties is None else properties.copy()
+    wanted.set_family(family)
+    path = findfont(wanted)
+    face = get_font(path)
+    pixel = pixels / face.units_per_EM
+    font = ImageFont.truetype(path, pixels)
+    table = face.get_sfnt_table("OS/2")
+    if table is None:
+        ascent, descent = font.getmetrics()
+        return Font(font, ascent, descent, 0)
+    return Font(
+        font,
+        table["sTypoAscender"] * pixel,
+        -table["sTypoDescender"] * pixel,
+        table["sTypoLineGap"] * pixel,
+    )
+
+
+def lay_out(text: str, font: Font, horizontal: str, vertical: str) -> Block:
+    """Where the lines of a text stand around its place.
+
+    Args:
+        text: Its lines end with newlines.
+        font: Of all lines.
+        horizontal: left, center or right: the side of the text that is at its place.
+        vertical: top, center, bottom, baseline or center_baseline.
+
+    Raises:
+        ValueError: An alignment is none of these.
+    """
+    texts = text.split("\n")
+    gap = font.gap if len(texts) > 1 else 0
+    inks = [_ink(font.face, line) for line in texts]
+    baselines, bottom = [], 0.0
+    for _, above, _, below in inks:
+        baselines.append(bottom + max(-above, font.ascent) + gap / 2)
+        bottom = baselines[-1] + max(below, font.descent) + gap / 2
+    aside, width = _share("horizontal", horizontal), max(ink[2] for ink in inks)
+    left = -width * aside
+    match vertical:
+        case "baseline":
+            top = -baselines[-1]
+        case "center_baseline":
+            top = -baselines[-1] / 2
+        case _:
+            top = -bottom * _share("vertical", vertical)
+    lines = [
+        Line(line, ink, left + (width - ink[2]) * aside, top + baseline)
+        for line, ink, baseline in zip(texts, inks, baselines, strict=True)
+    ]
+    return Block(lines, (left, top, width, bottom))
+
+
+def write(
+    pixels: NDArray[np.uint8],
+    block: Block,
+    place: tuple[float, float],
+    font: Font,
+    colour: Sequence[int],
+    outline: Sequence[int] | None = None,
+) -> None:
+    """Draws a text onto pixels; what lies outside of them is left out.
+
+    Args:
+        pixels: (H, W, 3 or more) uint8.
+        block: From `lay_out`.
+        place: x and y in pixels.
+        font: The one it was laid out with.
+        colour: Red, green and blue, 0 to 255.
+        outline: The colour of a border around the glyphs; None draws none.
+    """
+    border = 0 if outline is None else max(round(font.face.size * _HALO), 1)
+    for line in block.lines:
+        x, y = round(place[0] + line.x + line.ink[0]), round(place[1] + line.y + line.ink[1])
+        if outline is not None:
+            coverage = _coverage(font.face, line, border)
+            blend_coverage(pixels, coverage, x - border, y - border, outline)
+        blend_coverage(pixels, _coverage(font.face, line, 0), x, y, colour)
+
+
+def _coverage(face: FreeTypeFont, line: Line, border: int) -> NDArray[np.uint8]:
+    """How thickly the letters cover the pixels of their ink, and as many around as the border."""
+    from PIL import Image, ImageDraw
+
+    left, top, right, bottom = line.ink
+    ink = Image.new("L", (right - left + 2 * border, bottom - top + 2 * border))
+    start = border - left, border - top
+    ImageDraw.Draw(ink).text(start, line.text, 255, face, _ANCHOR, stroke_width=border)
+    return np.asarray(ink)
+
+
+def _ink(face: FreeTypeFont, text: str) -> tuple[int, int, int, int]:
+    """Where the letters' ink is, of all that stand in a line."""
+    left, top, right, bottom = face.getbbox(text, anchor=_ANCHOR)
+    return int(left), int(top), int(right), int(bottom)
+
+
+def _share(direction: str, alignment: str) -> float:
+    known = {"horizontal": ("left", "center", "right"), "vertical": ("top", "center", "bottom")}
+    if alignment not in known[direction]:
+        raise ValueError(
+            f"{alignment!r} is no {direction} alignment: {', '.join(known[direction])}"
+        )
+    return _SHARES[alignment]
