@@ -30,8 +30,7 @@ from trainviz_cli import open_run
 from trainviz_cli.codecs.tfrecord import find_records
 from trainviz_cli.errors import WriteError
 from trainviz_cli.imaging.picture import picture_bytes
-from trainviz_cli.writing import record_file
-from trainviz_cli.writing.backends import tensorboard
+from trainviz_cli.writing import record_file, summary
 from trainviz_cli.writing.backends.tensorboard import TensorboardVisBackend
 
 if TYPE_CHECKING:
@@ -129,9 +128,8 @@ def open_files() -> int:
 
 
 def test_nothing_before_the_first_call(tmp_path: Path) -> None:
-    """Making a backend, entering it, asking for its experiment, an empty record: no file."""
+    """Making a backend, entering it, an empty record, closing it: no file."""
     with TensorboardVisBackend(tmp_path / "run") as vis:
-        assert vis.experiment is vis
         vis.add_scalars({})
         vis.close()
     assert not list(tmp_path.iterdir())
@@ -795,7 +793,7 @@ def test_two_threads_open_the_file(
             both.wait(timeout=10)
             super().__init__(*arguments)
 
-    monkeypatch.setattr(tensorboard, "RecordFile", Meeting)
+    monkeypatch.setattr(summary, "RecordFile", Meeting)
     before = open_files()
     threads = [threading.Thread(target=vis.add_scalar, args=("a", 1)) for _ in range(2)]
     for thread in threads:
@@ -1013,3 +1011,36 @@ def test_a_model_that_cannot_be_traced(tmp_path: Path) -> None:
         vis.add_graph(torch.nn.Linear(3, 2))
     assert not EventAccumulator(str(tmp_path)).Reload().Tags()["graph"]
     assert len(open_run(tmp_path).texts) == 2
+
+
+def test_the_experiment(tmp_path: Path) -> None:
+    """It is the event file, begun, with SummaryWriter's methods for what the backend has none."""
+    with TensorboardVisBackend(tmp_path) as vis:
+        writer = vis.experiment
+        assert len(list(tmp_path.iterdir())) == 1
+        writer.add_scalar("loss", torch.tensor(0.5), 3)
+        writer.add_text("note", "*hello*", 4)
+        writer.add_histogram("weights", torch.tensor([0.0, 1, 1, 2, np.nan, np.inf]), 5, bins=2)
+        writer.add_image("picture", torch.zeros(3, 4, 5), 6)
+        writer.flush()
+        assert vis.experiment is writer
+    run = open_run(tmp_path)
+    assert run["loss"].steps.tolist() == [3]
+    assert [tuple(text) for text in run.texts] == [("note", 4, "*hello*")]
+    (histogram,) = run.histograms
+    assert (histogram.step, histogram.edges.tolist()) == (5, [0, 1, 2])
+    assert histogram.counts.tolist() == [1, 3]
+    assert [(image.name, image.step) for image in run.images] == [("picture", 6)]
+
+
+def test_no_experiment_beside_rank_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other processes of a training get an object to call, which writes nothing."""
+    monkeypatch.setenv("RANK", "1")
+    TensorboardVisBackend(tmp_path).experiment.add_text("note", "hello")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_folder() -> None:
+    """The first record says what is missing."""
+    with pytest.raises(ValueError, match="save_dir"):
+        TensorboardVisBackend(None).add_scalar("a", 1)

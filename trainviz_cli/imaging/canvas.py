@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
@@ -13,23 +14,35 @@ from matplotlib.transforms import Affine2D
 from trainviz_cli.imaging.pixels import to_rgb
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.artist import Artist
     from numpy.typing import NDArray
 
 _OPAQUE = 255
 _FLOAT_SLACK = 1.001  # what resampling overshoots 1 by
+_EXTRA = 1e-2  # MMEngine's canvas is larger by it; which way half pixels are rounded hangs on it
 _CALLERS = 5  # between a warning and the code that called a method of Visualizer
+
+
+class _Mark(NamedTuple):
+    """Something drawn: what has a higher layer is on top."""
+
+    layer: float
+    paint: Callable[[NDArray[np.uint8]], None]
 
 
 class Canvas:
     """A picture to draw on.
+
+    Marks are stacked by kind, as matplotlib stacks them, and by the order they came in: text on
+    lines, lines on other shapes. Masks change the picture below all of them.
 
     Args:
         image: What `to_rgb` takes; floats beyond 1 are taken as 0..255, as MMEngine takes them.
         dpi: Dots per inch: line widths and font sizes are in points, 1/72 inch.
 
     Attributes:
-        pixels: (H, W, 4) uint8; the fourth channel is 255. What changes them has drawn.
         width: In pixels.
         height: In pixels.
         font_size: Of text without one, in points.
@@ -46,25 +59,68 @@ class Canvas:
         self.height, self.width = int(rgb.shape[0]), int(rgb.shape[1])
         self.dpi = dpi
         self.font_size = max((self.height * self.width) ** 0.5 // 90, 10)
-        self._renderer = RendererAgg(self.width, self.height, dpi)  # type: ignore[no-untyped-call]
+        to_unit = Affine2D().scale(1 / self.width, -1 / self.height).translate(0, 1)
+        self.to_display = to_unit.scale(self.width + _EXTRA, self.height + _EXTRA)
         self._figure = Figure(dpi=dpi)  # only to tell shapes their resolution
-        self.to_display = Affine2D().scale(1, -1).translate(0, self.height)
-        self.pixels: NDArray[np.uint8] = np.asarray(self._renderer.buffer_rgba())  # type: ignore[no-untyped-call]
+        self._renderer = RendererAgg(self.width, self.height, dpi)  # type: ignore[no-untyped-call]
+        self._pixels: NDArray[np.uint8] = np.asarray(self._renderer.buffer_rgba())  # type: ignore[no-untyped-call]
         for channel in range(3):  # one by one: NumPy copies three of four slowly at once
-            self.pixels[..., channel] = rgb[..., channel]
-        self.pixels[..., 3] = _OPAQUE
+            self._pixels[..., channel] = rgb[..., channel]
+        self._pixels[..., 3] = _OPAQUE
+        self._marks: list[_Mark] = []
+        self._below = self._pixels  # the picture below the marks
+        self._is_stacked = True  # whether the pixels show the marks in their order
 
     def image(self) -> NDArray[np.uint8]:
         """A copy of what is drawn: (H, W, 3) uint8, RGB."""
+        pixels = self._stacked()
         rgb = np.empty((self.height, self.width, 3), np.uint8)
         for channel in range(3):
-            rgb[..., channel] = self.pixels[..., channel]
+            rgb[..., channel] = pixels[..., channel]
         return rgb
 
     def draw(self, artist: Artist) -> None:
-        """Draws one of matplotlib's shapes."""
+        """Draws one of matplotlib's shapes, which stays as it is."""
+        self.mark(artist.zorder, lambda _: self.paint(artist))
+
+    def paint(self, artist: Artist) -> None:
+        """Paints one of matplotlib's shapes at once, for a mark that is made of several."""
         artist.set_figure(self._figure)
         artist.draw(self._renderer)
+
+    def mark(self, layer: float, paint: Callable[[NDArray[np.uint8]], None]) -> None:
+        """Draws whatever paints pixels.
+
+        Args:
+            layer: matplotlib's zorder: what has a higher one is on top.
+            paint: Given the pixels, (H, W, 4) uint8, which it changes; may be called repeatedly.
+        """
+        if not self._marks:
+            self._below = self._pixels.copy()
+        paint(self._pixels)
+        self._is_stacked &= all(layer >= mark.layer for mark in self._marks[-1:])
+        self._marks.append(_Mark(layer, paint))
+        self._marks.sort(key=attrgetter("layer"))
+
+    def change_below(self, change: Callable[[NDArray[np.uint8]], None]) -> None:
+        """Changes the picture, as it is drawn so far, below all marks.
+
+        Args:
+            change: Given the pixels, (H, W, 4) uint8, C-contiguous, which it changes.
+        """
+        change(self._stacked())
+        if self._marks:
+            self._below = self._pixels.copy()
+            self._is_stacked = False
+
+    def _stacked(self) -> NDArray[np.uint8]:
+        """The pixels with all marks in their order."""
+        if not self._is_stacked:
+            self._pixels[...] = self._below
+            for mark in self._marks:
+                mark.paint(self._pixels)
+            self._is_stacked = True
+        return self._pixels
 
     def widths(self, line_widths: float | list[float], count: int) -> list[float]:
         """Widths of edges in points, none too thin to see or too thick for the picture."""

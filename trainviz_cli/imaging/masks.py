@@ -9,6 +9,9 @@ from trainviz_cli.imaging.blending import blend_mask
 from trainviz_cli.imaging.tensors import as_array
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from trainviz_cli.imaging.arguments import Colours
     from trainviz_cli.imaging.canvas import Canvas
 
@@ -31,7 +34,11 @@ def draw_binary_masks(
     looks = [
         (to_bytes(colour), float(share)) for colour, share in zip(colours, shares, strict=False)
     ]
-    for mask, (colour, share) in zip(masks, looks, strict=False):
-        if not 0 <= share <= 1:
-            raise ValueError(f"an alpha lies in 0..1, not {share}")
-        blend_mask(canvas.pixels, mask, colour, share)
+    if wrong := [share for _, share in looks if not 0 <= share <= 1]:
+        raise ValueError(f"an alpha lies in 0..1, not {wrong[0]}")
+
+    def lay(pixels: NDArray[np.uint8]) -> None:
+        for mask, (colour, share) in zip(masks, looks, strict=False):
+            blend_mask(pixels, mask, colour, share)
+
+    canvas.change_below(lay)

@@ -68,7 +68,6 @@ def draw_points(
 ) -> None:
     """Draws markers; their sizes are areas in square points, as in matplotlib's `scatter`."""
     points = _rows("positions", positions, 2)
-    looks = for_matplotlib(colors)
     style = MarkerStyle(marker or rcParams["scatter.marker"])
     areas = tensor_values(sizes) if is_tensor(sizes) else np.asarray(sizes)
     if sizes is None:
@@ -76,9 +75,9 @@ def draw_points(
     dots = PathCollection(
         (style.get_path().transformed(style.get_transform()),),
         np.ravel(areas),
-        facecolors=looks if style.is_filled() else "none",
-        edgecolors="face" if style.is_filled() else looks,
-        linewidths=rcParams["lines.linewidth"],
+        facecolors=for_matplotlib(colors),
+        edgecolors="face",
+        linewidths=None if style.is_filled() else rcParams["lines.linewidth"],
         offsets=points,
         offset_transform=canvas.to_display,
         transform=IdentityTransform(),

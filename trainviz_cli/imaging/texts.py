@@ -91,21 +91,25 @@ def draw_texts(canvas: Canvas, texts: str | list[str], positions: object, looks:
 
 
 def _draw_plain(canvas: Canvas, text: str, place: list[float], look: _Look, boxes: _Boxes) -> None:
-    pixels = look.size * canvas.dpi / _POINTS_PER_INCH
-    font = load_font(look.properties, look.family, pixels)
+    size = look.size * canvas.dpi / _POINTS_PER_INCH
+    font = load_font(look.properties, look.family, size)
     block = lay_out(text, font, look.horizontal, look.vertical)
     x, y = place
-    if look.box is not None:
-        left, top, width, height = block.box
-        box = boxes.like(look.box, look.size)
-        box.set_bounds(x + left, y + top, width, height)
-        box.set_mutation_scale(pixels)
-        box.set_transform(canvas.to_display)
-        canvas.draw(box)
+    left, top, width, height = block.box
+    box = None if look.box is None else boxes.like(look.box, look.size)
     colour, outline = to_bytes(look.colour), None
     if look.outline is not None:
         outline = contrasting(colour) if look.outline == _AUTO else to_bytes(look.outline)
-    write(canvas.pixels, block, (x, y), font, colour, outline)
+
+    def paint(pixels: NDArray[np.uint8]) -> None:
+        if box is not None:
+            box.set_bounds(x + left, y + top, width, height)
+            box.set_mutation_scale(size)
+            box.set_transform(canvas.to_display)
+            canvas.paint(box)
+        write(pixels, block, (x, y), font, colour, outline)
+
+    canvas.mark(Text.zorder, paint)
 
 
 def _draw_formula(canvas: Canvas, text: str, place: list[float], look: _Look) -> None:

@@ -13,7 +13,7 @@ from trainviz_cli.errors import MissingPackageError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.backend_bases import Event
+    from matplotlib.backend_bases import Event, FigureManagerBase
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -49,60 +49,72 @@ def show_figure(figure: Figure) -> None:
         plt.close(figure)
 
 
-class PictureWindow:
-    """A window for one picture after the other.
+def show_picture(
+    image: NDArray[np.uint8], title: str, manager: FigureManagerBase | None = None
+) -> FigureManagerBase:
+    """Draws a picture in a window; `wait_continue` shows it.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        title: Of the window.
+        manager: The window of an earlier picture, whose place this one takes.
+
+    Returns:
+        The window, which may be one that nobody sees: matplotlib's without a display.
 
     Raises:
-        UsageError: There is no display, or no GUI toolkit for it.
+        UsageError: The toolkit that was asked for can't be used here.
     """
+    import matplotlib.pyplot as plt
 
-    def __init__(self) -> None:
-        if not _has_display():
-            raise _no_display(*_WINDOW)
-        import matplotlib.pyplot as plt
-
-        self._figure = plt.figure(frameon=False)
-        if self._figure.canvas.required_interactive_framework is None:
-            plt.close(self._figure)
-            raise _no_display(*_WINDOW)
-
-    def show(self, image: NDArray[np.uint8], title: str) -> None:
-        """Shows a picture, (H, W, 3) uint8, in place of the one before."""
-        _fill(self._figure, image)
-        if manager := self._figure.canvas.manager:
-            manager.set_window_title(title)
-            manager.show()
-        self._figure.canvas.draw()
-
-    def wait(self, timeout_s: float, key: str) -> bool:
-        """Waits until the key is pressed, or time is up.
-
-        Args:
-            timeout_s: In seconds; 0 is no limit.
-            key: matplotlib's name of it; other keys are ignored.
-
-        Returns:
-            Whether the window is still there.
-        """
-        closed = False
-        until = monotonic() + timeout_s if timeout_s > 0 else inf
-
-        def seen(event: Event) -> None:
-            nonlocal closed, until
-            closed = closed or event.name == "close_event"
-            if closed or getattr(event, "key", None) == key:
-                until = -inf
-                self._figure.canvas.stop_event_loop()
-
-        connect = self._figure.canvas.mpl_connect
-        connections = [connect("key_press_event", seen), connect("close_event", seen)]
+    if manager is None or not plt.fignum_exists(manager.num):
         try:
-            while (left := until - monotonic()) > 0:
-                self._figure.canvas.start_event_loop(0 if left == inf else left)
-        finally:
-            for connection in connections:
-                self._figure.canvas.mpl_disconnect(connection)
-        return not closed
+            manager = plt.figure(frameon=False).canvas.manager
+        except ImportError as error:
+            raise _no_display(*_WINDOW) from error
+        if manager is None:
+            raise _no_display(*_WINDOW)
+    _fill(manager.canvas.figure, image)
+    manager.set_window_title(title)
+    manager.canvas.draw()
+    return manager
+
+
+def wait_continue(figure: Figure, timeout: float = 0, continue_key: str = " ") -> int:
+    """Shows the window and waits until a key is pressed, time is up or the window is closed.
+
+    Args:
+        figure: In its window; without a display a warning says so, and nothing waits.
+        timeout: In seconds; 0 is no limit.
+        continue_key: matplotlib's name of the key; others are ignored.
+
+    Returns:
+        0 if it was the key or the time, 1 if the window was closed.
+    """
+    if figure.canvas.required_interactive_framework is None:
+        warnings.warn(str(_no_display(*_WINDOW)), stacklevel=3)
+        return 0
+    closed = False
+    until = monotonic() + timeout if timeout > 0 else inf
+
+    def seen(event: Event) -> None:
+        nonlocal closed, until
+        closed = closed or event.name == "close_event"
+        if closed or getattr(event, "key", None) == continue_key:
+            until = -inf
+            figure.canvas.stop_event_loop()
+
+    connect = figure.canvas.mpl_connect
+    connections = [connect("key_press_event", seen), connect("close_event", seen)]
+    if figure.canvas.manager:
+        figure.canvas.manager.show()
+    try:
+        while (left := until - monotonic()) > 0:
+            figure.canvas.start_event_loop(0 if left == inf else left)
+    finally:
+        for connection in connections:
+            figure.canvas.mpl_disconnect(connection)
+    return int(closed)
 
 
 def is_inline() -> bool:

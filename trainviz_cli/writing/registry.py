@@ -26,6 +26,9 @@ class Registry:
         kind: What its classes are, for messages.
         beside: The names of the classes that come with the package → the modules they are in.
         entry_points: The group under which other packages offer theirs.
+
+    Attributes:
+        module_dict: The classes that were registered, by name.
     """
 
     def __init__(
@@ -34,7 +37,7 @@ class Registry:
         self._kind = kind
         self._beside = beside
         self._entry_points = entry_points
-        self._registered: dict[str, type[Any]] = {}
+        self.module_dict: dict[str, type[Any]] = {}
 
     def register_module(
         self,
@@ -56,9 +59,9 @@ class Registry:
         def register(registered: type[Any]) -> type[Any]:
             names = [name] if isinstance(name, str) else name or [registered.__name__]
             for each in names:
-                if not force and self._registered.get(each, registered) is not registered:
+                if not force and self.module_dict.get(each, registered) is not registered:
                     raise KeyError(f"another {self._kind} is registered as {each!r}")
-                self._registered[each] = registered
+                self.module_dict[each] = registered
             return registered
 
         return register if module is None else register(module)
@@ -70,13 +73,13 @@ class Registry:
             NotFoundError: There is none; the hint names those there are.
         """
         found = (
-            self._registered.get(name)
+            self.module_dict.get(name)
             or self._find_beside(name)
             or _find_by_path(name)
             or self._find_entry_point(name)
         )
         if found is None:
-            known = ", ".join(sorted({*self._registered, *self._beside()}))
+            known = ", ".join(sorted({*self.module_dict, *self._beside()}))
             raise NotFoundError(f"there is no {self._kind} {name!r}", hint=f"known: {known}")
         return found
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import numpy as np
+    from matplotlib.backend_bases import FigureManagerBase
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from trainviz_cli.imaging.window import PictureWindow
     from trainviz_cli.writing.backend import BaseVisBackend
 
 _DATA_FOLDER = "vis_data"
@@ -47,6 +47,9 @@ class Visualizer(Drawing):
         fig_save_cfg: Its `dpi`, which line widths and font sizes go by, is the only part used.
         fig_show_cfg: Taken for MMEngine's sake, and not used.
         strict: Raise what a backend fails with, after all others have been called.
+
+    Attributes:
+        manager: matplotlib's window of what `show` shows; None before.
 
     Raises:
         TypeError: `vis_backends` is nothing of the kind, or `name` no text.
@@ -77,7 +80,7 @@ class Visualizer(Drawing):
         self._instance_name = _checked_name(name)
         self._strict = strict
         self._dataset_meta: dict[str, Any] | None = None
-        self._window: PictureWindow | None = None
+        self.manager: FigureManagerBase | None = None
         self._failures: dict[str, int] = {}
         self._vis_backends: dict[str, BaseVisBackend] = {}
         folder = None if save_dir is None else os.path.join(save_dir, _DATA_FOLDER)  # noqa: PTH118 - a str, as foreign backends expect it
@@ -183,13 +186,12 @@ class Visualizer(Drawing):
         if window.is_inline():
             return window.inline_figure(image)
         try:
-            self._window = self._window or window.PictureWindow()
+            self.manager = window.show_picture(image, win_name, self.manager)
         except UsageError as error:
             warnings.warn(str(error), stacklevel=2)
             return None
-        self._window.show(image, win_name)
-        if not self._window.wait(wait_time, continue_key):
-            self._window = None
+        figure = self.manager.canvas.figure
+        window.wait_continue(figure, timeout=wait_time, continue_key=continue_key)
         return None
 
     def close(self) -> None:

@@ -5,18 +5,17 @@ Source: mmengine 0.10.7, visualization/vis_backend.py.
 
 from __future__ import annotations
 
-import operator
-import os
 import time
 import warnings
 from collections.abc import Mapping
+from copy import copy
+from typing import TYPE_CHECKING
 
-from trainviz_cli.codecs.tfscalars.encode import encode_one
-from trainviz_cli.errors import WriteError
 from trainviz_cli.writing.backend import BaseVisBackend
-from trainviz_cli.writing.record_file import RecordFile
+from trainviz_cli.writing.summary import SummaryWriter, image_record, scalar_records
 
-_STEPS = 1 << 63
+if TYPE_CHECKING:
+    import os
 
 
 class TensorboardVisBackend(BaseVisBackend):
@@ -34,7 +33,13 @@ class TensorboardVisBackend(BaseVisBackend):
     def __init__(self, save_dir: str | os.PathLike[str] | None, *, all_ranks: bool = False) -> None:
         super().__init__(save_dir)
         self.all_ranks = all_ranks
-        self._files: dict[int, RecordFile] = {}  # by process: a forked child begins its own
+        self._tensorboard = SummaryWriter(save_dir, self._writes)
+
+    @property
+    def experiment(self) -> SummaryWriter:
+        """The event file, begun if it wasn't; with methods for texts and histograms too."""
+        self._init_env()
+        return self._tensorboard
 
     def add_scalar(self, name: str, value: object, step: int = 0, **_: object) -> None:
         """Writes one value, as float32.
@@ -50,7 +55,7 @@ class TensorboardVisBackend(BaseVisBackend):
             ValueError: An event can't hold the step.
             WriteError: The disk is full or the folder can't be written.
         """
-        self._append(_records({name: value}, step))
+        self._tensorboard.append(scalar_records({name: value}, step))
 
     def add_scalars(
         self,
@@ -76,7 +81,7 @@ class TensorboardVisBackend(BaseVisBackend):
             raise TypeError(f"add_scalars takes a mapping, not {type(scalar_dict).__name__}")
         if "step" in scalar_dict:
             raise ValueError("the step is an argument of its own, not one of the scalars")
-        self._append(_records(scalar_dict, step))
+        self._tensorboard.append(scalar_records(scalar_dict, step))
 
     def add_image(self, name: str, image: object, step: int = 0, **_: object) -> None:
         """Writes a picture.
@@ -92,13 +97,7 @@ class TensorboardVisBackend(BaseVisBackend):
             ValueError: A shape or range no picture has.
             WriteError: The disk is full or the folder can't be written.
         """
-        from trainviz_cli.codecs import tfbuild
-        from trainviz_cli.codecs.png import encode_png
-        from trainviz_cli.imaging.pixels import to_rgb
-
-        _check_name(name)
-        data = encode_png(to_rgb(image))
-        self._append(tfbuild.image(name, operator.index(step), time.time(), data))
+        self._tensorboard.append(image_record(name, image, step))
 
     def add_config(self, config: object, **_: object) -> None:
         """Writes the configuration as text, and as hyperparameters.
@@ -117,7 +116,7 @@ class TensorboardVisBackend(BaseVisBackend):
         from trainviz_cli.writing.config_events import config_events
 
         values = load_config(config_bytes(config).decode())
-        self._append(config_events(values, time.time()))
+        self._tensorboard.append(config_events(values, time.time()))
 
     def add_graph(self, model: object, data_batch: object = None, **_: object) -> None:
         """Writes a model's tree of modules as text, and the graph that TensorBoard draws.
@@ -145,75 +144,17 @@ class TensorboardVisBackend(BaseVisBackend):
             except Exception as error:  # noqa: BLE001 - models are anybody's code
                 reason = str(error).partition("\n")[0]
                 warnings.warn(f"the model can't be traced: {reason}", stacklevel=2)
-        self._append(records)
+        self._tensorboard.append(records)
 
     def close(self) -> None:
         """Waits until the disk has every record; the next call begins a new file."""
-        if file := self._files.pop(os.getpid(), None):
-            file.close()
+        self._tensorboard.close()
 
     def __getstate__(self) -> dict[str, object]:
         """A copy, or what is sent to another process, begins its own file."""
-        return self.__dict__ | {"_files": {}}
+        return self.__dict__ | {"_tensorboard": copy(self._tensorboard)}
 
-    def _append(self, records: bytes) -> None:
-        if not records or not self._writes():
-            return
-        file = self._files.get(os.getpid()) or self._begin()
-        file.append(records)
-
-    def _begin(self) -> RecordFile:
-        """This process's file, which begins with its version or isn't there at all."""
-        from trainviz_cli.codecs import tfbuild
-
-        opened = RecordFile(self._folder())
-        try:
-            opened.append(tfbuild.file_version(time.time()))
-        except WriteError:
-            opened.remove()
-            raise
-        # Two threads may come here at once: the dictionary decides, without a lock that a fork
-        # could copy while it is held.
-        file = self._files.setdefault(os.getpid(), opened)
-        if file is not opened:
-            opened.remove()
-        return file
-
-
-def _records(scalars: Mapping[str, object], step: int) -> bytes:
-    now, at = time.time(), operator.index(step)
-    if not -_STEPS <= at < _STEPS:
-        raise ValueError(f"an event can't hold the step {at:.3g}")
-    records = []
-    for name, value in scalars.items():
-        _check_name(name)
-        number = _number(name, value)
-        if number is not None:
-            records.append(encode_one(name, now, at, number))
-    return b"".join(records)
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"a tag is a str, not {type(name).__name__}")
-
-
-def _number(name: str, value: object) -> float | None:
-    """The value as a float; None, with a warning, where it is no number.
-
-    Raises:
-        TypeError: It is an array of several.
-    """
-    if item := getattr(value, "item", None):  # NumPy, torch, JAX
-        try:
-            value = item()
-        except (TypeError, ValueError, RuntimeError):
-            shape = tuple(getattr(value, "shape", ()))
-            raise TypeError(f"an array of shape {shape} is no scalar") from None
-    if isinstance(value, int | float):
-        try:
-            return float(value)
-        except OverflowError:
-            return float("inf") if value > 0 else float("-inf")
-    warnings.warn(f"{name}: {type(value).__name__} is no number, skip it!", stacklevel=4)
-    return None
+    def _init_env(self) -> None:
+        """Begins the file; the name is MMEngine's."""
+        if self._writes():
+            self._tensorboard.begin()
