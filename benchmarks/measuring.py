@@ -50,20 +50,25 @@ class Costs(NamedTuple):
     peak: list[float]
 
 
-def alternate(sides: Sequence[Callable[[], object]], rounds: int) -> list[list[float]]:
-    """Wall seconds of each side in each round, the sides taken in turn, after one round unmeasured.
+def alternate(
+    sides: Sequence[Callable[[], object]],
+    rounds: int,
+    clock: Callable[[], float] = perf_counter,
+) -> list[list[float]]:
+    """Seconds of each side in each round, the sides taken in turn, after one round unmeasured.
 
     Args:
         sides: What to compare; each call does a whole block of work.
         rounds: How often each is measured.
+        clock: Of the wall, or `process_time` for that of the processor.
     """
     seconds: list[list[float]] = [[] for _ in sides]
     for number in range(rounds + 1):
         for side, kept in zip(sides, seconds, strict=True):
-            start = perf_counter()
+            start = clock()
             side()
             if number:
-                kept.append(perf_counter() - start)
+                kept.append(clock() - start)
     return seconds
 
 

@@ -21,7 +21,8 @@ import trainviz_cli
 README = Path(__file__).with_name("README.md")
 OPERATIONS = (
     "write_scalar write_scalars write_image read_log poll_log plot_run draw_chart start_up "
-    "list_runs compare_runs complete_keys write_events read_events export_run".split()
+    "list_runs compare_runs complete_keys write_events read_events export_run "
+    "draw_pictures draw_featmaps".split()
 )
 PACKAGES = (
     "numpy orjson click mmengine torch tensorboard opencv-python-headless plotext tensorboardX "

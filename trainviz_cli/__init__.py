@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from trainviz_cli.writing.backend import BaseVisBackend
     from trainviz_cli.writing.backends.local import LocalVisBackend
     from trainviz_cli.writing.backends.tensorboard import TensorboardVisBackend
+    from trainviz_cli.writing.backends.visdom import VisdomVisBackend
+    from trainviz_cli.writing.backends.wandb import WandbVisBackend
     from trainviz_cli.writing.registry import VISBACKENDS, VISUALIZERS
     from trainviz_cli.writing.visualizer import Visualizer
 
@@ -40,7 +42,9 @@ __all__ = [
     "Series",
     "TensorboardVisBackend",
     "TrainvizError",
+    "VisdomVisBackend",
     "Visualizer",
+    "WandbVisBackend",
     "find_runs",
     "open_run",
 ]
@@ -52,6 +56,8 @@ _HOMES = {
     "Run": "model.run",
     "Series": "model.series",
     "TensorboardVisBackend": "writing.backends.tensorboard",
+    "VisdomVisBackend": "writing.backends.visdom",
+    "WandbVisBackend": "writing.backends.wandb",
     "TrainvizError": "errors",
     "VISBACKENDS": "writing.registry",
     "VISUALIZERS": "writing.registry",

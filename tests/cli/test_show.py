@@ -904,3 +904,21 @@ def test_any_run(
     for found in told["keys"].values():
         assert found["count"] >= len(found["nonfinite"])
         assert (found["best"] is None) == (found["best_step"] is None)
+
+
+def test_a_model_alone_is_shown(trainviz: Any, log: Any, tmp_path: Path) -> None:
+    """Of a run that has stored its model so far, that is said, and no error."""
+    run = log(tmp_path / "model", [])
+    (run / "graph.txt").write_text("Linear(\x1b[31m2)\n")
+    (run / "scalars.times").touch()
+    assert part(trainviz("show", run), "texts") == ["graph      1  0"]
+    assert document(trainviz("show", run, "--json"))["texts"] == {"graph": [0]}
+
+
+def test_a_model_that_cannot_be_read(trainviz: Any, log: Any, tmp_path: Path) -> None:
+    """It is a note; the rest is shown."""
+    run = log(tmp_path / "model", [{"a": 1, "step": 1}])
+    (run / "graph.txt").mkdir()
+    told = document(trainviz("show", run, "--json"))
+    assert told["texts"] == {}
+    assert "graph.txt" in told["notes"][0]["message"]

@@ -98,6 +98,7 @@ SHAPES: dict[str, dict[str, Any]] = {
             )
         ),
         images=_mapping(_STEPS),
+        texts=_mapping(_STEPS),
         config={"type": "object"},
         notes={
             "type": "array",

@@ -15,7 +15,7 @@ from trainviz_cli.model.diagnostic import Diagnostic
 from trainviz_cli.model.run import Image, Run
 from trainviz_cli.model.series import Series
 from trainviz_cli.render.term.chart import ASCII, Look
-from trainviz_cli.render.term.sheet import Sheet, draw_sheet
+from trainviz_cli.render.term.sheet import Found, Sheet, draw_sheet
 from trainviz_cli.render.term.style import ColorDepth, Line, line_cells, to_text
 
 NAN, INF = math.nan, math.inf
@@ -48,7 +48,7 @@ def lines(
 ) -> list[str]:
     """The sheet's lines as they are read."""
     sheet = Sheet(width, look or Look(), now, verbose)
-    drawn = draw_sheet(run, {"lr": 1} if config is None else config, notes, sheet)
+    drawn = draw_sheet(run, Found({"lr": 1} if config is None else config, (), notes), sheet)
     assert max(map(line_cells, drawn)) <= width
     return to_text(drawn, ColorDepth.NONE).splitlines()
 
@@ -341,7 +341,7 @@ def test_pictures() -> None:
 
 def test_what_stands_out() -> None:
     """The name is bold, what explains is dim, and the figures are neither."""
-    drawn = draw_sheet(run_of(series()), {"lr": 1}, [], Sheet(80, Look(), NOW))
+    drawn = draw_sheet(run_of(series()), Found({"lr": 1}, (), []), Sheet(80, Look(), NOW))
     looks = {span.text.strip(): span.style for line in drawn for span in line}
     assert looks["exp1"].bold
     assert looks["key"].dim
@@ -380,6 +380,6 @@ def test_any_text_from_outside(
         list_images=lambda: (Image(picture, 3, Path("p")),),
     )
     notes = [Diagnostic(note, 3, note, 2, (4,))]
-    drawn = draw_sheet(run, config, notes, Sheet(width, Look(), NOW, verbose))
+    drawn = draw_sheet(run, Found(config, (), notes), Sheet(width, Look(), NOW, verbose))
     assert max(map(line_cells, drawn)) <= width
     assert steering(drawn) == set()

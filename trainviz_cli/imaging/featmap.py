@@ -29,7 +29,7 @@ _LABEL_PLACE = (2, 15)  # of a label's baseline in its cell, in pixels
 _LABEL_PIXELS = 10 * 100 / 72  # 10 points at 100 dpi
 _BLACK, _WHITE = (0, 0, 0), 255
 _LEAST_SPAN = 2.0**-52  # of a map that isn't constant; OpenCV's
-_BAND_PIXELS = 1 << 16  # coloured at once, so that what is between stays in the cache
+_BAND_PIXELS = 1 << 13  # coloured at once, so that what is between stays in the cache
 # Brightness of a map treated as an image: OpenCV's weights of blue, green and red.
 _GREY = np.array([0.114, 0.587, 0.299], np.float32)
 
@@ -137,14 +137,14 @@ def overlay(
     """
     colours = colormap.table()
     if image is None:
-        return colours[indices]
+        return colours.take(indices, axis=0)
     mixed = np.empty_like(image)
     added, kept = colours * np.float32(alpha), np.float32(1 - alpha)
     band = max(_BAND_PIXELS // image.shape[1], 1)
     for top in range(0, len(image), band):
         rows = slice(top, top + band)
-        part = image[rows] * kept
-        part += added[indices[rows]]
+        part = added.take(indices[rows], axis=0)
+        part += image[rows] * kept
         mixed[rows] = np.rint(part, out=part).clip(0, 255, out=part)
     return mixed
 

@@ -62,9 +62,10 @@ def _lerp(values: NDArray[np.float32], samples: _Samples, axis: int) -> NDArray[
     shape = [1] * values.ndim
     shape[axis] = -1
     share = samples.share.reshape(shape)
-    mixed = values.take(samples.low, axis)
+    mixed, high = values.take(samples.low, axis), values.take(samples.high, axis)
     mixed *= 1 - share
-    mixed += values.take(samples.high, axis) * share
+    high *= share
+    mixed += high
     return mixed
 
 

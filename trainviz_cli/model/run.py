@@ -10,7 +10,7 @@ from trainviz_cli.errors import NotFoundError
 from trainviz_cli.model.keys import brief, match_keys, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -66,6 +66,14 @@ class Histogram(NamedTuple):
     step: int
     edges: FloatArray
     counts: FloatArray
+
+
+def steps_by_name(logged: Iterable[Image | Text]) -> dict[str, list[int]]:
+    """The names of pictures or texts, and the steps each was logged at, in their order."""
+    steps: dict[str, list[int]] = {}
+    for each in logged:
+        steps.setdefault(each.name, []).append(each.step)
+    return steps
 
 
 @dataclass(frozen=True, eq=False, repr=False)

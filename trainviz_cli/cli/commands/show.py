@@ -10,11 +10,9 @@ from trainviz_cli.cli._completion.candidates import complete_image
 from trainviz_cli.cli._options import console_options, json_option, run_argument, strict_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from trainviz_cli.cli._console import Console
-    from trainviz_cli.model.diagnostic import Diagnostic
     from trainviz_cli.model.run import Image, Run
+    from trainviz_cli.render.term.sheet import Found
 
 
 @click.command("show")
@@ -55,54 +53,50 @@ def command(
     if image is not None:
         _preview(_find_image(run, image), console)
         return
-    config, notes = _config(run)
-    if not len(run) and not run.images and not config:
+    found = _find(run)
+    if not (len(run) or run.images or found.config or found.texts):
         raise UnreadableError(
             f"{run.path} holds no record that can be read",
             hint="the log is empty so far, or damaged, or no log",
         )
     if as_json:
-        _print_json(run, config, notes)
+        _print_json(run, found)
     else:
-        _print_sheet(run, config, notes, console, verbose=verbose)
+        _print_sheet(run, found, console, verbose=verbose)
 
 
-def _config(run: Run) -> tuple[dict[str, object], tuple[Diagnostic, ...]]:
-    """The run's configuration, and all there is to note about the run."""
+def _find(run: Run) -> Found:
+    """The run's configuration and texts, and all there is to note about the run."""
     from trainviz_cli.errors import UnreadableError
     from trainviz_cli.model.diagnostic import Diagnostic
+    from trainviz_cli.render.term.sheet import Found
 
-    try:
-        return run.config, run.diagnostics
-    except UnreadableError as error:
-        return {}, (*run.diagnostics, Diagnostic(str(run.path), None, error.message))
+    found = Found({}, (), run.diagnostics)
+    for part in ("config", "texts"):
+        try:
+            found = found._replace(**{part: getattr(run, part)})
+        except UnreadableError as error:
+            note = Diagnostic(str(run.path), None, error.message)
+            found = found._replace(notes=(*found.notes, note))
+    return found
 
 
-def _print_sheet(
-    run: Run,
-    config: Mapping[str, object],
-    notes: Sequence[Diagnostic],
-    console: Console,
-    *,
-    verbose: bool,
-) -> None:
+def _print_sheet(run: Run, found: Found, console: Console, *, verbose: bool) -> None:
     from time import time
 
     from trainviz_cli.render.term.sheet import Sheet, draw_sheet
 
     sheet = Sheet(console.width, console.look, time(), verbose)
-    console.show(draw_sheet(run, config, notes, sheet))
+    console.show(draw_sheet(run, found, sheet))
 
 
-def _print_json(run: Run, config: Mapping[str, object], notes: Sequence[Diagnostic]) -> None:
+def _print_json(run: Run, found: Found) -> None:
     from trainviz_cli.analysis.config import plain
     from trainviz_cli.cli._console import print_json
+    from trainviz_cli.model.run import steps_by_name
     from trainviz_cli.model.summary import summarize
 
     said = {series.key: summarize(series) for series in run.series.values()}
-    images: dict[str, list[int]] = {}
-    for image in run.images:
-        images.setdefault(image.name, []).append(image.step)
     keys = {
         key: {
             "count": summary.samples,
@@ -123,9 +117,10 @@ def _print_json(run: Run, config: Mapping[str, object], notes: Sequence[Diagnost
             "path": str(run.path),
             "format": run.format,
             "keys": keys,
-            "images": images,
-            "config": plain(config),
-            "notes": [note._asdict() for note in notes],
+            "images": steps_by_name(run.images),
+            "texts": steps_by_name(found.texts),
+            "config": plain(found.config),
+            "notes": [note._asdict() for note in found.notes],
         }
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from trainviz_cli.analysis.config import flat, value_text
 from trainviz_cli.model.keys import is_bookkeeping
 from trainviz_cli.model.numbers import age, duration, plain, short
+from trainviz_cli.model.run import steps_by_name
 from trainviz_cli.model.summary import summarize
 from trainviz_cli.render.term.sparkline import sparkline
 from trainviz_cli.render.term.style import BOLD, DIM, Line, Span, Style
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from trainviz_cli.model.diagnostic import Diagnostic
-    from trainviz_cli.model.run import Image, Run
+    from trainviz_cli.model.run import Image, Run, Text
     from trainviz_cli.model.series import Series
     from trainviz_cli.render.term.chart import Look
 
@@ -46,23 +47,35 @@ class Sheet(NamedTuple):
     verbose: bool = False
 
 
-def draw_sheet(
-    run: Run, config: Mapping[str, object], notes: Sequence[Diagnostic], sheet: Sheet
-) -> list[Line]:
+class Found(NamedTuple):
+    """What of a run may not be readable.
+
+    Attributes:
+        config: Its configuration, nested.
+        texts: Its texts.
+        notes: What is to be said about reading it.
+    """
+
+    config: Mapping[str, object]
+    texts: Sequence[Text]
+    notes: Sequence[Diagnostic]
+
+
+def draw_sheet(run: Run, found: Found, sheet: Sheet) -> list[Line]:
     """The run on one screen.
 
     Args:
         run: What was read.
-        config: Its configuration, nested.
-        notes: What is to be said about reading it.
+        found: What else of it could be read.
         sheet: How to show it.
     """
     parts = (
         _head(run, sheet),
         _keys(list(run.series.values()), sheet),
-        _config(flat(config), sheet),
-        _images(run.images, sheet),
-        _notes(notes, sheet),
+        _config(flat(found.config), sheet),
+        _logged("images", run.images, sheet),
+        _logged("texts", found.texts, sheet),
+        _notes(found.notes, sheet),
     )
     shown = [part for part in parts if part]
     return [line for i, part in enumerate(shown) for line in (*([[]] if i else []), *part)]
@@ -155,12 +168,10 @@ def _config(values: Mapping[str, object], sheet: Sheet) -> list[Line]:
     ]
 
 
-def _images(images: Sequence[Image], sheet: Sheet) -> list[Line]:
-    steps: dict[str, list[int]] = {}
-    for image in images:
-        steps.setdefault(image.name, []).append(image.step)
+def _logged(what: str, logged: Sequence[Image | Text], sheet: Sheet) -> list[Line]:
+    steps = steps_by_name(logged)
     columns = [
-        Column("images", list(steps), least=16),
+        Column(what, list(steps), least=16),
         Column("count", [str(len(at)) for at in steps.values()], right=True, worth=1),
         Column("steps", [_some(at) for at in steps.values()], least=8),
     ]
