@@ -32,6 +32,7 @@ from trainviz_cli.errors import WriteError
 from trainviz_cli.imaging.picture import picture_bytes
 from trainviz_cli.writing import record_file, summary
 from trainviz_cli.writing.backends.tensorboard import TensorboardVisBackend
+from trainviz_cli.writing.events import BackendWriter, EventStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -1044,3 +1045,14 @@ def test_without_a_folder() -> None:
     """The first record says what is missing."""
     with pytest.raises(ValueError, match="save_dir"):
         TensorboardVisBackend(None).add_scalar("a", 1)
+
+
+def test_a_histogram_that_is_counted(tmp_path: Path) -> None:
+    """As `numpy.histogram` gives it, and as an `EventStorage` hands it over."""
+    with TensorboardVisBackend(tmp_path) as vis, EventStorage(7) as storage:
+        storage.put_histogram("weights", torch.tensor([0.0, 1, 1, 2]), bins=2)
+        BackendWriter(vis).write()
+    (histogram,) = open_run(tmp_path).histograms
+    assert (histogram.name, histogram.step) == ("weights", 7)
+    assert histogram.edges.tolist() == [0, 1, 2]
+    assert histogram.counts.tolist() == [1, 3]

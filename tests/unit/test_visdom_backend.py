@@ -161,6 +161,7 @@ def test_the_registry_finds_it() -> None:
         (None, None, "main"),
         ("runs/exp1", None, "exp1"),
         ("runs/exp1/vis_data", None, "exp1"),
+        ("runs/exp1/20261120_072936/vis_data", None, "exp1-20261120-072936"),
         ("runs/exp1/", None, "exp1"),
         ("runs/exp1/../exp2", None, "exp2"),
         ("runs/lr_1e-3_seed_0", None, "lr-1e-3-seed-0"),

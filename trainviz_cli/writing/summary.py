@@ -8,16 +8,18 @@ from __future__ import annotations
 import operator
 import os
 import time
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainviz_cli.codecs.tfscalars.encode import encode_one
 from trainviz_cli.errors import WriteError
+from trainviz_cli.writing.numbers import as_number, check_name
 from trainviz_cli.writing.record_file import RecordFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from numpy.typing import ArrayLike
 
 _STEPS = 1 << 63
 
@@ -75,14 +77,11 @@ class SummaryWriter:
         """
         import numpy as np
 
-        from trainviz_cli.codecs import tfbuild
         from trainviz_cli.imaging.tensors import as_array
-        from trainviz_cli.model.run import Histogram
 
         numbers = as_array("values", values).astype(np.float64).ravel()
         counts, edges = np.histogram(numbers[np.isfinite(numbers)], bins)
-        histogram = Histogram(tag, global_step or 0, edges, counts.astype(np.float64))
-        self.append(tfbuild.histogram(histogram, time.time()))
+        self.append(histogram_record(tag, counts, edges, global_step or 0))
 
     def append(self, records: bytes) -> None:
         """Writes whole records.
@@ -132,6 +131,18 @@ class SummaryWriter:
         return file
 
 
+def histogram_record(tag: str, counts: ArrayLike, edges: ArrayLike, step: int) -> bytes:
+    """A distribution's record: (N,) counts of its buckets, and their (N + 1,) edges."""
+    import numpy as np
+
+    from trainviz_cli.codecs import tfbuild
+    from trainviz_cli.model.run import Histogram
+
+    check_name(tag)
+    columns = np.asarray(edges, np.float64), np.asarray(counts, np.float64)
+    return tfbuild.histogram(Histogram(tag, operator.index(step), *columns), time.time())
+
+
 def image_record(tag: str, image: object, step: int) -> bytes:
     """A picture's record.
 
@@ -148,7 +159,7 @@ def image_record(tag: str, image: object, step: int) -> bytes:
     from trainviz_cli.codecs.png import encode_png
     from trainviz_cli.imaging.pixels import to_rgb
 
-    _check_name(tag)
+    check_name(tag)
     data = encode_png(to_rgb(image))
     return tfbuild.image(tag, operator.index(step), time.time(), data)
 
@@ -169,34 +180,8 @@ def scalar_records(scalars: Mapping[str, object], step: int) -> bytes:
         raise ValueError(f"an event can't hold the step {at:.3g}")
     records = []
     for name, value in scalars.items():
-        _check_name(name)
-        number = _number(name, value)
+        check_name(name)
+        number = as_number(name, value)
         if number is not None:
             records.append(encode_one(name, now, at, number))
     return b"".join(records)
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"a tag is a str, not {type(name).__name__}")
-
-
-def _number(name: str, value: object) -> float | None:
-    """The value as a float; None, with a warning, where it is no number.
-
-    Raises:
-        TypeError: It is an array of several.
-    """
-    if item := getattr(value, "item", None):  # NumPy, torch, JAX
-        try:
-            value = item()
-        except (TypeError, ValueError, RuntimeError):
-            shape = tuple(getattr(value, "shape", ()))
-            raise TypeError(f"an array of shape {shape} is no scalar") from None
-    if isinstance(value, int | float):
-        try:
-            return float(value)
-        except OverflowError:
-            return float("inf") if value > 0 else float("-inf")
-    warnings.warn(f"{name}: {type(value).__name__} is no number, skip it!", stacklevel=4)
-    return None

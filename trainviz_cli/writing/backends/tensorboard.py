@@ -12,10 +12,17 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from trainviz_cli.writing.backend import BaseVisBackend
-from trainviz_cli.writing.summary import SummaryWriter, image_record, scalar_records
+from trainviz_cli.writing.summary import (
+    SummaryWriter,
+    histogram_record,
+    image_record,
+    scalar_records,
+)
 
 if TYPE_CHECKING:
     import os
+
+    from numpy.typing import ArrayLike
 
 
 class TensorboardVisBackend(BaseVisBackend):
@@ -117,6 +124,21 @@ class TensorboardVisBackend(BaseVisBackend):
 
         values = load_config(config_bytes(config).decode())
         self._tensorboard.append(config_events(values, time.time()))
+
+    def add_histogram(
+        self, name: str, histogram: tuple[ArrayLike, ArrayLike], step: int = 0
+    ) -> None:
+        """Writes a distribution that is counted already.
+
+        Args:
+            name: The tag.
+            histogram: (N,) counts and (N + 1,) edges of its buckets.
+            step: The training step it belongs to.
+
+        Raises:
+            WriteError: The disk is full or the folder can't be written.
+        """
+        self._tensorboard.append(histogram_record(name, *histogram, step))
 
     def add_graph(self, model: object, data_batch: object = None, **_: object) -> None:
         """Writes a model's tree of modules as text, and the graph that TensorBoard draws.

@@ -9,7 +9,6 @@ import math
 import operator
 import os
 import re
-import sys
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -19,11 +18,13 @@ from typing import Any
 
 from trainviz_cli.errors import MissingPackageError, TrainvizError, WriteError
 from trainviz_cli.writing.backend import BaseVisBackend
+from trainviz_cli.writing.numbers import as_number, check_name
 from trainviz_cli.writing.sender import Sender, silence
 
 # visdom's setup.py needs pkg_resources, which later setuptools don't have.
 _INSTALL = "pip install 'setuptools<81' && pip install --no-build-isolation visdom"
 _TIMEOUTS_S = 3, 30  # to connect; to answer, which takes longer the longer a curve is
+_START = r"\d{8}_\d{6}"
 _PANE_PX = 400  # how wide a text or the longer side of a picture is first shown
 
 
@@ -39,7 +40,8 @@ class VisdomVisBackend(BaseVisBackend):
 
     Args:
         save_dir: Names the environment if `env` doesn't: `runs/exp1` and `runs/exp1/vis_data` are
-            `exp1`. `_`, by which visdom sorts environments into a tree, becomes `-`.
+            `exp1`; a start of MMEngine's, `exp1/20261120_072936`, is `exp1-20261120-072936`. `_`,
+            by which visdom sorts environments into a tree, becomes `-`.
         server: Where the server is, without its port.
         port: Its port.
         env: visdom's environment, else `main`. What its name can't hold becomes `-`, and `/`, as
@@ -105,7 +107,7 @@ class VisdomVisBackend(BaseVisBackend):
         from trainviz_cli.imaging.pixels import to_rgb
 
         pixels = to_rgb(image).copy()  # training may write into its own before they are sent
-        self._put([(("image", _checked(name), operator.index(step)), pixels)], pixels.nbytes)
+        self._put([(("image", check_name(name), operator.index(step)), pixels)], pixels.nbytes)
 
     def add_config(self, config: object, **_: object) -> None:
         """Shows the configuration; takes and raises what `LocalVisBackend.add_config` does."""
@@ -213,7 +215,10 @@ def _show(client: Any, env: str, key: tuple[Any, ...], records: list[Any]) -> No
 def _environment(save_dir: str | os.PathLike[str] | None, env: str | None) -> str:
     if env is None and save_dir is not None:
         folder = Path(save_dir).resolve()
-        env = (folder.parent if folder.name == "vis_data" else folder).name.replace("_", "-")
+        folder = folder.parent if folder.name == "vis_data" else folder
+        # MMEngine's starts are called by their time: alone it says nothing.
+        names = [folder.parent.name] * bool(re.fullmatch(_START, folder.name)) + [folder.name]
+        env = "-".join(names).replace("_", "-")
     # What may be in a file's name and in the page's address, where `+` stands between two.
     name = re.sub(r"[^\w .,=@()-]+", "-", (env or "").replace("/", "_")).strip()
     return name.replace(".json", "-json") or "main"
@@ -224,26 +229,7 @@ def _points(scalars: Mapping[str, object], step: int) -> list[tuple[tuple[str, s
     if abs(at) > 1 << 53:
         raise ValueError("a browser counts to 2**53, not to this step")
     for name, value in scalars.items():
-        if (number := _number(_checked(name), value)) is not None:
-            points.append((("scalar", name), (at, number)))
+        if (number := as_number(check_name(name), value)) is not None:
+            # A browser can't read the infinity that Python writes; of NaN visdom makes null.
+            points.append((("scalar", name), (at, number if math.isfinite(number) else math.nan)))
     return points
-
-
-def _checked(name: object) -> str:
-    if not isinstance(name, str):
-        raise TypeError(f"a window's title is a str, not {type(name).__name__}")
-    return name
-
-
-def _number(name: str, value: object) -> float | None:
-    """The value as a float, NaN if it is not finite; None, with a warning, if it is no number."""
-    try:
-        value = getattr(value, "item", lambda: value)()  # NumPy, torch, JAX
-    except (TypeError, ValueError, RuntimeError):
-        shape = tuple(getattr(value, "shape", ()))
-        raise TypeError(f"an array of shape {shape} is no scalar") from None
-    if isinstance(value, int | float):
-        # A browser can't read the infinity that Python writes as JSON; of NaN visdom makes null.
-        return float(value) if abs(value) <= sys.float_info.max else math.nan
-    warnings.warn(f"{name}: {type(value).__name__} is no number, skip it!", stacklevel=4)
-    return None
