@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_MOST_VALUES = 1 << 20  # turned into float64 at once
+
+
 class _Samples(NamedTuple):
     """Where the new positions along an axis lie among the old: between `low` and `high`."""
 
@@ -54,7 +57,11 @@ def resized_sums(maps: NDArray[Any], height: int, width: int) -> NDArray[np.floa
         (C,) float64.
     """
     rows, columns = _weights(maps.shape[1], height), _weights(maps.shape[2], width)
-    sums: NDArray[np.float64] = (maps @ columns) @ rows
+    sums = np.empty(len(maps))
+    together = max(_MOST_VALUES // maps[0].size, 1)
+    for first in range(0, len(maps), together):
+        part = slice(first, first + together)
+        sums[part] = (maps[part] @ columns) @ rows
     return sums
 
 

@@ -9,14 +9,16 @@ from math import ceil, inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from trainviz_cli.errors import MissingPackageError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.backend_bases import Event, FigureManagerBase
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+_RGB = (3,)  # the shape of one pixel
 _SHOW = "--show", "-o curves.png writes a file instead"
 _WINDOW = "a window", "store the picture with add_image instead"
 
@@ -133,12 +135,21 @@ def inline_figure(image: NDArray[np.uint8]) -> Figure:
     return _fill(Figure((width / dpi, height / dpi), dpi, frameon=False), image)
 
 
-def show_in_opencv(image: NDArray[np.uint8], window: str, title: str, wait_s: float) -> None:
-    """Shows a picture, (H, W, 3) uint8, RGB, in OpenCV's window of this name.
+def show_in_opencv(image: object, window: str, title: str, wait_s: float) -> None:
+    """Shows a picture in OpenCV's window of this name.
+
+    Args:
+        image: An array, of whatever type and channels OpenCV shows, in the order of RGB; or what
+            `to_rgb` takes.
+        window: Its name.
+        title: What it says.
+        wait_s: How long to wait for a key, in seconds; 0 is no limit.
 
     Raises:
         MissingPackageError: OpenCV is not installed.
     """
+    from trainviz_cli.imaging.pixels import to_rgb
+
     try:
         import cv2
     except ImportError:
@@ -146,7 +157,8 @@ def show_in_opencv(image: NDArray[np.uint8], window: str, title: str, wait_s: fl
         raise MissingPackageError("OpenCV is not installed", hint=hint) from None
     cv2.namedWindow(winname=window)
     cv2.setWindowTitle(window, title)
-    cv2.imshow(window, image[..., ::-1])
+    shown = image if isinstance(image, np.ndarray) else to_rgb(image)
+    cv2.imshow(window, shown[..., ::-1] if shown.shape[2:] == _RGB else shown)
     cv2.waitKey(ceil(wait_s * 1000))
 
 

@@ -179,10 +179,11 @@ class Visualizer(Drawing):
 
         if backend not in {"matplotlib", "cv2"}:
             raise ValueError(f'backend should be "matplotlib" or "cv2", but got {backend} instead')
-        image = self.get_image() if drawn_img is None else to_rgb(drawn_img)
+        drawn = self.get_image() if drawn_img is None else drawn_img
         if backend == "cv2":
-            window.show_in_opencv(image, str(id(self)), win_name, wait_time)
+            window.show_in_opencv(drawn, str(id(self)), win_name, wait_time)
             return None
+        image = to_rgb(drawn)
         if window.is_inline():
             return window.inline_figure(image)
         try:
