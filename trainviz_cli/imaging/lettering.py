@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 _ANCHOR = "ls"  # Pillow's name for: left end of the baseline
+_MOST_KEPT = 40  # letters, and pixels of their size
 _HALO = 1 / 8  # of the font size: how wide an outline is
 _SHARES = {
     "left": 0.0,
@@ -162,22 +163,34 @@ def write(
     for line in block.lines:
         x, y = round(place[0] + line.x + line.ink[0]), round(place[1] + line.y + line.ink[1])
         if outline is not None:
-            coverage = _coverage(font.face, line, border)
+            coverage = _coverage(font.face, line.text, border)
             blend_coverage(pixels, coverage, x - border, y - border, outline)
-        blend_coverage(pixels, _coverage(font.face, line, 0), x, y, colour)
+        blend_coverage(pixels, _coverage(font.face, line.text, 0), x, y, colour)
 
 
-def _coverage(face: FreeTypeFont, line: Line, border: int) -> NDArray[np.uint8]:
-    """How thickly the letters cover the pixels of their ink, and as many around as the border."""
+def _coverage(face: FreeTypeFont, text: str, border: int) -> NDArray[np.uint8]:
+    """How thickly letters cover the pixels of their ink, and as many around as the border.
+
+    Labels come again with the next picture: what is small is kept.
+    """
+    is_small = len(text) <= _MOST_KEPT and face.size <= _MOST_KEPT
+    return (_kept if is_small else _rendered)(face, text, border)
+
+
+def _rendered(face: FreeTypeFont, text: str, border: int) -> NDArray[np.uint8]:
     from PIL import Image, ImageDraw
 
-    left, top, right, bottom = line.ink
+    left, top, right, bottom = _ink(face, text)
     ink = Image.new("L", (right - left + 2 * border, bottom - top + 2 * border))
     start = border - left, border - top
-    ImageDraw.Draw(ink).text(start, line.text, 255, face, _ANCHOR, stroke_width=border)
+    ImageDraw.Draw(ink).text(start, text, 255, face, _ANCHOR, stroke_width=border)
     return np.asarray(ink)
 
 
+_kept = lru_cache(maxsize=1024)(_rendered)
+
+
+@lru_cache(maxsize=1024)
 def _ink(face: FreeTypeFont, text: str) -> tuple[int, int, int, int]:
     """Where the letters' ink is, of all that stand in a line."""
     left, top, right, bottom = face.getbbox(text, anchor=_ANCHOR)
