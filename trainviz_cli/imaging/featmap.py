@@ -57,7 +57,7 @@ def draw_featmap(
     if topk <= 0:
         return overlay(_image_places(maps, height, width), image, alpha)
     rows, columns = _fitting(arrangement, topk)
-    channels = strongest(maps, height, width, topk)
+    channels = strongest(resized_sums(maps, height, width), topk)
     cells = (overlay(places(resize(maps[each], height, width)), image, alpha) for each in channels)
     return grid(cells, [f"channel: {each}" for each in channels], rows, columns)
 
@@ -93,29 +93,29 @@ def checked_maps(featmap: object) -> NDArray[np.float32]:
     return maps
 
 
-def strongest(maps: NDArray[np.float32], height: int, width: int, count: int) -> list[int]:
-    """The channels with the largest sum over the picture, the largest first.
+def strongest(scores: NDArray[np.float64], count: int) -> list[int]:
+    """The channels with the highest scores, the highest first; all if there are fewer.
 
     Args:
-        maps: (C, H, W).
-        height: Of the picture they will be shown at, which decides how much their edges count.
-        width: Of that picture.
-        count: How many; all if there are fewer.
+        scores: (C,), such as `resized_sums` gives.
+        count: How many.
     """
-    sums = resized_sums(maps, height, width)
-    return [int(channel) for channel in np.argsort(-sums, kind="stable")[:count]]
+    return [int(channel) for channel in np.argsort(-scores, kind="stable")[:count]]
 
 
-def places(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Where each value lies between the map's lowest and highest: the index of its colour.
+def places(
+    values: NDArray[np.float32], limits: tuple[float, float] | None = None
+) -> NDArray[np.uint8]:
+    """Where each value lies between the lowest and the highest: the index of its colour.
 
     Args:
         values: Of any shape.
+        limits: The lowest and the highest; those of the values if left out.
 
     Returns:
-        uint8 of the same shape, rounded down; all 0 if every value is the same.
+        uint8 of the same shape, rounded down; all 0 if there is nothing between the limits.
     """
-    low, high = float(values.min()), float(values.max())
+    low, high = limits or (float(values.min()), float(values.max()))
     scale = 255 / (high - low) if high - low > _LEAST_SPAN else 0.0
     scaled = values * np.float32(scale)
     scaled += np.float32(-low * scale)
@@ -123,7 +123,10 @@ def places(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def overlay(
-    indices: NDArray[np.uint8], image: NDArray[np.uint8] | None, alpha: float
+    indices: NDArray[np.uint8],
+    image: NDArray[np.uint8] | None,
+    alpha: float,
+    cmap: str = colormap.JET,
 ) -> NDArray[np.uint8]:
     """The colours of a map mixed with an image: image * (1 - alpha) + colours * alpha.
 
@@ -131,11 +134,12 @@ def overlay(
         indices: (H, W) uint8, from `places`.
         image: (H, W, 3) uint8; None shows the colours alone.
         alpha: How much of the colours shows.
+        cmap: The colours; see `colormap.table`.
 
     Returns:
         (H, W, 3) uint8, RGB.
     """
-    colours = colormap.table()
+    colours = colormap.table(cmap)
     if image is None:
         return colours.take(indices, axis=0)
     mixed = np.empty_like(image)
@@ -187,7 +191,7 @@ def _reduced(
         mean: NDArray[np.float32] = maps.mean(axis=0)
         return mean
     if reduction == "select_max":
-        strong: NDArray[np.float32] = maps[strongest(maps, height, width, 1)[0]]
+        strong: NDArray[np.float32] = maps[resized_sums(maps, height, width).argmax()]
         return strong
     raise ValueError(f"channel_reduction is squeeze_mean, select_max or None, not {reduction!r}")
 
