@@ -33,11 +33,13 @@ class Cell(NamedTuple):
         values: (h, w) float32, as the network gives them.
         image: (H, W, 3) uint8, RGB: what it is laid over, in the size it is shown.
         label: What it says above.
+        limits: The values of the lowest and the highest colour; None are those shown.
     """
 
     values: NDArray[np.float32]
     image: Pixels
     label: str
+    limits: tuple[float, float] | None = None
 
 
 class Looks(NamedTuple):
@@ -46,13 +48,11 @@ class Looks(NamedTuple):
     Attributes:
         alpha: How much of the colours shows on the image.
         cmap: The colours; see `colormap.table`.
-        shared: One scale for all maps, so that what is weak looks weak; else each has its own.
         bar: Whether each has a bar that says which values its colours are.
     """
 
     alpha: float = 0.5
     cmap: str = colormap.JET
-    shared: bool = False
     bar: bool = False
 
 
@@ -67,8 +67,7 @@ def draw_sheet(cells: Sequence[Cell], columns: int, looks: Looks) -> Pixels:
     Returns:
         (H, W, 3) uint8, RGB.
     """
-    shared = _limits(cells) if looks.shared else None
-    pictures = [_draw(cell, looks, shared) for cell in cells]
+    pictures = [_draw(cell, looks) for cell in cells]
     height = max(picture.shape[0] for picture in pictures)
     width = max(picture.shape[1] for picture in pictures)
     columns = min(columns, len(pictures))
@@ -78,6 +77,13 @@ def draw_sheet(cells: Sequence[Cell], columns: int, looks: Looks) -> Pixels:
         top, left = (number // columns) * height, (number % columns) * width
         sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
     return sheet
+
+
+def on_one_scale(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells with the limits of all of them, so that what is weak looks weak."""
+    low = min(float(cell.values.min()) for cell in cells)
+    high = max(float(cell.values.max()) for cell in cells)
+    return [cell._replace(limits=(low, high)) for cell in cells]
 
 
 def scores(maps: NDArray[np.float32], height: int, width: int, by: str) -> NDArray[np.float64]:
@@ -130,16 +136,9 @@ def principal(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     return shown
 
 
-def _limits(cells: Sequence[Cell]) -> tuple[float, float]:
-    return (
-        min(float(cell.values.min()) for cell in cells),
-        max(float(cell.values.max()) for cell in cells),
-    )
-
-
-def _draw(cell: Cell, looks: Looks, shared: tuple[float, float] | None) -> Pixels:
+def _draw(cell: Cell, looks: Looks) -> Pixels:
     shown = resize(cell.values, *cell.image.shape[:2])
-    limits = shared or (float(shown.min()), float(shown.max()))
+    limits = cell.limits or (float(shown.min()), float(shown.max()))
     picture = overlay(places(shown, limits), cell.image, looks.alpha, looks.cmap)
     _letter(picture, cell.label, _MARGIN, _MARGIN, "top")
     return np.hstack((picture, _bar(len(picture), limits, looks.cmap))) if looks.bar else picture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from math import isnan, nan
@@ -94,8 +94,10 @@ class HistoryBuffer:
         self._check_filled()
         if count < 1:
             raise ValueError(f"a window has room for 1 or more, not {count}")
-        # One call that runs no Python code, so that no other thread's update comes between.
-        return list(islice(reversed(self._samples), count))
+        while True:
+            # Between the three calls another thread may put a value, which the iterator refuses.
+            with suppress(RuntimeError):
+                return list(islice(reversed(self._samples), count))
 
     def _check_filled(self) -> None:
         if not self._samples:
