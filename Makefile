@@ -59,6 +59,7 @@ $(VENV)/.tested: $(VENV)/.installed
 	$(PIP) install "setuptools<81"  # the last that visdom's setup.py can be run with
 	$(PIP) install --constraint constraints.txt --no-build-isolation visdom
 	$(PIP) install --constraint constraints.txt --group test
+	$(PIP) install --constraint constraints.txt --no-deps torchvision timm  # or pip takes another torch
 	@touch $@
 
 $(VENV)/.checked: $(VENV)/.tested

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trainviz_cli.errors import TrainvizError
+    from trainviz_cli.features.capture import FeatureRecorder
     from trainviz_cli.model.run import Run
     from trainviz_cli.model.series import Series
     from trainviz_cli.runs.find import find_runs, open_run
@@ -37,6 +38,7 @@ __all__ = [
     "VISBACKENDS",
     "VISUALIZERS",
     "BaseVisBackend",
+    "FeatureRecorder",
     "LocalVisBackend",
     "Run",
     "Series",
@@ -51,6 +53,7 @@ __all__ = [
 
 # Imported on first use, so that `import trainviz_cli` in training code costs next to nothing.
 _HOMES = {
+    "FeatureRecorder": "features.capture",
     "BaseVisBackend": "writing.backend",
     "LocalVisBackend": "writing.backends.local",
     "Run": "model.run",

@@ -28,6 +28,7 @@ CALLS: dict[str, list[str]] = {
     "compare": [str(SAMPLES), "-k", "mAP"],
     "completion": ["bash"],
     "export-tb": [],
+    "featmap": [],
     "formats": [],
     "ls": [str(SAMPLES)],
     "plot": [str(SAMPLES), "-k", "mAP"],

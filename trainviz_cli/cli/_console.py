@@ -5,12 +5,12 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from trainviz_cli.model.run import Image, Run
@@ -25,6 +25,7 @@ _LOWEST = 5
 _MOST_NOTES = 5
 _LONGEST_LINE = 1000
 _MOST_WITHOUT_BAR = 2000
+_FEW_PARTS = 3
 # For terminals that show no more than ASCII; one character each, so that nothing moves.
 _TO_ASCII = str.maketrans({"…": "~", "σ": "s", "×": "x", "·": ".", "–": "-", "Δ": "d"})
 
@@ -80,6 +81,18 @@ def note_diagnostics(run: Run) -> None:
         say(f"{damage.message}: {damage.skipped} ({file}{at})", prefix="  ")
     if len(skipped) > _MOST_NOTES:
         say(f"and {len(skipped) - _MOST_NOTES} more kinds", prefix="  ")
+
+
+@contextmanager
+def working(total: int, label: str) -> Iterator[Callable[[str], None]]:
+    """Counts long work on a terminal: what it gives is called when each part begins."""
+    if total < _FEW_PARTS or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    import click
+
+    with click.progressbar(length=total, label=label, file=sys.stderr, width=0) as bar:
+        yield lambda _: bar.update(1)
 
 
 class Console(NamedTuple):

@@ -122,6 +122,27 @@ class Visualizer(Drawing):
 
             self._send("add_image", {"name": name, "image": to_rgb(image), "step": step}, {})
 
+    def add_featmap(
+        self,
+        name: str,
+        featmap: Any,  # noqa: ANN401 - an array or tensor
+        image: object = None,
+        step: int = 0,
+        **options: Any,  # noqa: ANN401 - draw_featmap's
+    ) -> None:
+        """Draws a feature map and stores the picture.
+
+        Args:
+            name: Of the picture.
+            featmap: `(C, H, W)`; of a batch, `(B, C, H, W)`, the first is drawn.
+            image: What it is laid over.
+            step: The training step it belongs to.
+            **options: As `draw_featmap` takes them.
+        """
+        if self._vis_backends:
+            first = featmap[0] if getattr(featmap, "ndim", 0) == 4 else featmap
+            self.add_image(name, self.draw_featmap(first, image, **options), step)
+
     def add_scalar(self, name: str, value: object, step: int = 0, **kwargs: object) -> None:
         """Stores one value; see `LocalVisBackend.add_scalar`."""
         self._send("add_scalar", {"name": name, "value": value, "step": step}, kwargs)

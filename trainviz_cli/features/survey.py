@@ -1,0 +1,195 @@
+"""The same layers over pictures and checkpoints, as maps on sheets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from trainviz_cli.features.layers import layers_with_maps
+from trainviz_cli.features.layouts import read_layout, to_maps
+from trainviz_cli.features.opening import open_network
+from trainviz_cli.features.preprocess import prepare
+from trainviz_cli.features.view import channels_of, check_finite, dead_channels, show
+from trainviz_cli.imaging.mapsheet import Cell, on_one_scale
+from trainviz_cli.imaging.picture import open_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image as Picture
+
+    from trainviz_cli.features.opening import Opened, Wanted
+    from trainviz_cli.features.view import View
+
+_CAP_PIXELS, _CAP_ALONE_PIXELS = 640, 1600  # the longer side of a map on a sheet, and of one alone
+
+
+class Plan(NamedTuple):
+    """What is looked at.
+
+    Attributes:
+        checkpoints: Files, in the order of the training.
+        pictures: Files.
+        layers: Addresses; see `layers.find_layer`.
+        wanted: What the user says of the network.
+        view: What is shown of each layer.
+        layout: How layers are read; see `layouts.read_layout`.
+        call: Which call of a layer that runs several times, from 1; None is the last.
+        size: Height and width that maps are drawn in; None is the picture's.
+        full_size: Also where that is large.
+        shared: One scale for all maps of a layer.
+    """
+
+    checkpoints: Sequence[Path]
+    pictures: Sequence[Path]
+    layers: Sequence[str]
+    wanted: Wanted
+    view: View
+    layout: str = "auto"
+    call: int | None = None
+    size: tuple[int, int] | None = None
+    full_size: bool = False
+    shared: bool = False
+
+    @property
+    def is_one_sheet(self) -> bool:
+        """Whether all there is to show is one layer of one picture and checkpoint."""
+        return len(self.checkpoints) == len(self.pictures) == len(self.layers) == 1
+
+
+class Seen(NamedTuple):
+    """The maps of one layer, over one picture, from one checkpoint."""
+
+    checkpoint: Path
+    picture: Path
+    layer: str
+    cells: list[Cell]
+
+
+def survey(plan: Plan, tell: Callable[[str], None], begin: Callable[[str], None]) -> list[Seen]:
+    """Everything planned: by picture, then checkpoint, then layer.
+
+    Channels are chosen by the last checkpoint; what comes from several is on one scale.
+
+    Args:
+        plan: What is looked at.
+        tell: Told once each what was assumed or noticed.
+        begin: Told what is looked at next.
+
+    Raises:
+        TrainvizError: As `opening.open_network`, `open_picture` and `capture.activations`.
+    """
+    images: dict[Path, NDArray[np.uint8]] = {}
+    channels: dict[tuple[Path, str], list[int]] = {}
+    found: dict[tuple[Path, Path, str], Seen] = {}
+    for path in plan.pictures:
+        if not path.is_file():  # before anything takes long
+            open_picture(path)
+    notes: dict[str, None] = {}
+    for checkpoint in reversed(plan.checkpoints):  # the last one chooses the channels
+        begin(str(checkpoint))
+        opened = open_network(checkpoint, plan.wanted)
+        for path in plan.pictures:
+            picture = open_picture(path)
+            image = images.setdefault(path, _at_size(picture, plan))
+            height, width = image.shape[:2]
+            for layer, maps in _maps(opened, picture, plan, notes).items():
+                if (path, layer) not in channels:
+                    channels[path, layer] = channels_of(maps, plan.view, height, width)
+                    _notice(layer, maps, plan.view, notes)
+                shown = show(maps, plan.view, channels[path, layer], height, width)
+                cells = [Cell(each.values, image, each.label) for each in shown]
+                found[path, checkpoint, layer] = Seen(checkpoint, path, layer, cells)
+        for note in (*opened.notes, *notes):
+            tell(note)
+    seen = [
+        found[path, checkpoint, layer]
+        for path in plan.pictures
+        for checkpoint in plan.checkpoints
+        for layer in plan.layers
+    ]
+    return _labelled(_scaled(seen, plan), plan)
+
+
+def _maps(
+    opened: Opened, picture: Picture, plan: Plan, notes: dict[str, None]
+) -> dict[str, NDArray[np.float32]]:
+    """The maps of each layer, (C, H, W)."""
+    inputs = prepare(picture, opened.preprocessing)
+    given = opened.network.activations(inputs, plan.layers, plan.call)
+    size = (int(inputs.shape[-2]), int(inputs.shape[-1]))
+    maps = {}
+    for layer in plan.layers:
+        shape = tuple(given[layer].shape)
+        others: list[str] = []
+        if plan.layout == "auto" and len(shape) not in {3, 4}:
+            others = layers_with_maps(opened.network.list_layers(inputs))
+        layout = read_layout(
+            shape, int(inputs.shape[0]), size, plan.layout, layer=layer, others=others
+        )
+        notes[f"{layer}: {'x'.join(map(str, shape[1:]))}, read as {layout}"] = None
+        maps[layer] = check_finite(to_maps(given[layer], layout), layer)
+    return maps
+
+
+def _notice(layer: str, maps: NDArray[np.float32], view: View, notes: dict[str, None]) -> None:
+    if dead := dead_channels(maps):
+        notes[f"{layer}: {dead:,} of {len(maps):,} channels have one value everywhere"] = None
+    if view.is_grid and view.topk > len(maps):
+        notes[f"{layer}: it has {len(maps)} channels, so all are shown"] = None
+
+
+def _at_size(picture: Picture, plan: Plan) -> NDArray[np.uint8]:
+    """The picture in the size that maps are laid over it."""
+    from PIL.Image import Resampling
+
+    width, height = picture.size
+    if plan.size is not None:
+        height, width = plan.size
+    alone = plan.is_one_sheet and not plan.view.is_grid
+    cap = _CAP_ALONE_PIXELS if alone else _CAP_PIXELS
+    if not plan.full_size and plan.size is None and max(width, height) > cap:
+        scale = cap / max(width, height)
+        width, height = max(round(width * scale), 1), max(round(height * scale), 1)
+    if (width, height) != picture.size:
+        picture = picture.resize((width, height), Resampling.BOX, reducing_gap=2.0)
+    return np.asarray(picture)
+
+
+def _scaled(seen: list[Seen], plan: Plan) -> list[Seen]:
+    """The maps of a layer on one scale, where that is asked for or they are to be compared."""
+    if not plan.shared and len(plan.checkpoints) == 1:
+        return seen
+    for layer in plan.layers:
+        own = [each for each in seen if each.layer == layer]
+        scaled = iter(on_one_scale([cell for each in own for cell in each.cells]))
+        for each in own:
+            each.cells[:] = [next(scaled) for _ in each.cells]
+    return seen
+
+
+def _labelled(seen: list[Seen], plan: Plan) -> list[Seen]:
+    """The cells with whatever tells them apart before what they say."""
+    for each in seen:
+        parts = [
+            *([each.picture.stem] if len(plan.pictures) > 1 else []),
+            *(
+                [_short_name(each.checkpoint, plan.checkpoints)]
+                if len(plan.checkpoints) > 1
+                else []
+            ),
+            *([each.layer] if len(plan.layers) > 1 else []),
+        ]
+        before = "  ".join(parts)
+        each.cells[:] = [
+            cell._replace(label=f"{before}  {cell.label}".strip()) for cell in each.cells
+        ]
+    return seen
+
+
+def _short_name(path: Path, all_paths: Iterable[Path]) -> str:
+    """The file's name, or its folder's where all files are called the same."""
+    return path.stem if len({each.stem for each in all_paths}) > 1 else path.parent.name
