@@ -482,6 +482,11 @@ def test_a_wider_model_is_no_matter_of_classes(net: Path) -> None:
     assert model.head.out_features == 10
     assert len(loaded.mismatched) == 2
     assert loaded.share_missing == pytest.approx(1 / 6)
+    other_features = weights_of(net) | {
+        "head.weight": torch.zeros(7, 9),
+        "head.bias": torch.ones(7),
+    }
+    assert build_loaded(parse_spec(f"{net}:Net"), other_features)[0].head.out_features == 10
 
 
 def test_a_model_may_refuse_weights() -> None:

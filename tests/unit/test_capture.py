@@ -365,8 +365,9 @@ def test_a_model_compiled_before_says_so(net: Net, picture: torch.Tensor) -> Non
 def test_a_compiled_part_is_run_uncompiled(net: Net, picture: torch.Tensor) -> None:
     """Layers inside of a part that was compiled earlier are seen by `activations`."""
     torch.compiler.reset()
-    model = nn.Sequential(torch.compile(net.eval(), backend="eager"), nn.ReLU())
-    model(picture)
+    model = nn.Sequential(torch.compile(net, backend="eager"), nn.ReLU()).eval()
+    with torch.no_grad():
+        model(picture)
     values = activations(model, picture, ["0.bn", "0"])
     assert torch.equal(values["0.bn"], normalised(net, picture))
     assert values["0"].shape == (2, 2, 10, 10)

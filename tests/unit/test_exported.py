@@ -212,10 +212,13 @@ def graph_of(net: Net, batch: Any = "b", side: Any = None) -> Any:
 
 @pytest.fixture
 def graph(net: Net, tmp_path: Path) -> Path:
-    """An ONNX graph for pictures of any size."""
+    """An ONNX graph for pictures of any size, with a shape left from the size it was made with."""
     import onnx
 
-    onnx.save(graph_of(net), tmp_path / "net.onnx")
+    model = graph_of(net)
+    left = onnx.helper.make_tensor_value_info("relu", onnx.TensorProto.FLOAT, [1, 4, 16, 16])
+    model.graph.value_info.append(left)
+    onnx.save(model, tmp_path / "net.onnx")
     return tmp_path / "net.onnx"
 
 

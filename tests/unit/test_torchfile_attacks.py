@@ -164,6 +164,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], type[TrainvizError], str]] = {
         UnreadableError,
         "version",
     ),
+    "legacy, a greedy beginning": (
+        lambda: LEGACY_START[:-2] + b"(" * 5000 + b"N.",
+        RefusedError,
+        "asks for more",
+    ),
     "legacy, cut off": (lambda: LEGACY_START, UnreadableError, "cut off"),
     "legacy without keys": (
         lambda: LEGACY_START + holding(tensor()) + b"].",

@@ -84,15 +84,15 @@ def note_diagnostics(run: Run) -> None:
 
 
 @contextmanager
-def working(total: int, label: str) -> Iterator[Callable[[str], None]]:
+def working(total: int, label: str) -> Iterator[Callable[[], None]]:
     """Counts long work on a terminal: what it gives is called when each part begins."""
     if total < _FEW_PARTS or not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda: None
         return
     import click
 
     with click.progressbar(length=total, label=label, file=sys.stderr, width=0) as bar:
-        yield lambda _: bar.update(1)
+        yield lambda: bar.update(1)
 
 
 class Console(NamedTuple):

@@ -40,6 +40,7 @@ _DTYPES = {
     "C64": "complex64",
 }
 _UNREAD = "safetensors"
+_LONGEST_TYPE = 20
 
 
 def claims(head: bytes, size: int) -> bool:
@@ -51,7 +52,7 @@ def claims(head: bytes, size: int) -> bool:
 def unread_kind(value: Inert) -> str | None:
     """The type of a tensor whose elements can't be read; None of anything else."""
     maker, _, dtype = value.name.partition(" ")
-    return ascii(dtype)[1:-1] if maker == _UNREAD else None
+    return ascii(dtype[:_LONGEST_TYPE])[1:-1] if maker == _UNREAD else None
 
 
 def read(file: BinaryIO, source: Source) -> dict[str, object]:
@@ -92,7 +93,7 @@ def _read_entry(entry: object, source: Source, begin: int) -> tuple[object, tupl
                 raise ValueError("it is cut off")
             dtype = _DTYPES.get(kind)
             if dtype is None:
-                return Inert(f"{_UNREAD} {kind[:20]}"), (first, end)
+                return Inert(f"{_UNREAD} {kind}"), (first, end)
             if all(type(size) is int for size in shape):
                 storage = Storage(source, dtype, end - first, fetch_from(begin + first))
                 strides = [*accumulate(reversed(shape[1:]), mul, initial=1)][::-1]

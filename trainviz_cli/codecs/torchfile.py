@@ -40,6 +40,7 @@ Kind = Literal["pickle", "safetensors", "exported", "onnx"]
 _LEGACY_NUMBER = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
 _HEAD_BYTES = 64
+_LITTLE = 1 << 12  # budget of a pickle that says little
 _FORMATS = "a checkpoint is what torch.save, safetensors, torch.export or ONNX write"
 _LONGEST_PICKLE = 1 << 27  # bytes
 _MOST_ELEMENTS = 1 << 48
@@ -74,12 +75,6 @@ _UNREAD = {
     "torch._utils._rebuild_xla_tensor": "XLA",
     "torch._utils._rebuild_device_tensor_from_numpy": "other devices'",
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": "other devices'",
-    "torch._tensor._rebuild_from_type_v2": "odd",
-    "torch._utils._rebuild_tensor": "odd",
-    "torch._utils._rebuild_tensor_v2": "odd",
-    "torch._utils._rebuild_tensor_v3": "odd",
-    "torch._utils._rebuild_parameter": "odd",
-    "torch._utils._rebuild_parameter_with_state": "odd",
 }
 
 
@@ -125,7 +120,8 @@ def unread_kind(value: object) -> str | None:
     """What kind of tensor this would have been; None if it is none, or one that is read."""
     if not isinstance(value, Inert):
         return None
-    return _UNREAD.get(value.name) or safetensors.unread_kind(value)
+    odd = "odd" if value.name in _BUILDERS else None
+    return _UNREAD.get(value.name) or safetensors.unread_kind(value) or odd
 
 
 # ---- zip files ----------------------------------------------------------------------------------
@@ -198,10 +194,11 @@ def _is_legacy(head: bytes) -> bool:
 
 def _read_legacy(file: BinaryIO, source: Source) -> object:
     file.seek(0)
-    load_pickle(file, source.size)
-    if load_pickle(file, source.size) != _LEGACY_VERSION:
+    load_pickle(file, source.size, budget=_LITTLE)
+    if load_pickle(file, source.size, budget=_LITTLE) != _LEGACY_VERSION:
         raise ValueError("its version is unknown")
-    load_pickle(file, source.size)  # the machine; storages are little-endian on any
+    # of the machine nothing matters: storages are little-endian on any
+    load_pickle(file, source.size, budget=_LITTLE)
     storages = _LegacyStorages(source)
     value = load_pickle(file, source.size, _BUILDERS, storages.find)
     storages.place(file, load_pickle(file, source.size))

@@ -106,10 +106,11 @@ def _find_directory(file: BinaryIO, size: int) -> tuple[int, int, int]:
         if place + _LONG_END.size > limit:
             raise ValueError("a zip file whose directory is damaged")
         file.seek(place)
-        magic, *_, count, length, begin = _LONG_END.unpack(file.read(_LONG_END.size))
-        limit = place
-        if magic != _LONG_END_MAGIC:
+        end = file.read(_LONG_END.size)
+        if len(end) < _LONG_END.size or not end.startswith(_LONG_END_MAGIC):
             raise ValueError("a zip file whose directory is damaged")
+        *_, count, length, begin = _LONG_END.unpack(end)
+        limit = place
     if begin + length > limit or count * _ENTRY.size > length:
         raise ValueError("a zip file whose directory is damaged")
     return begin, length, count

@@ -32,7 +32,7 @@ def split_address(text: str) -> tuple[str, Index]:
     inner, dot, last = text.rpartition("].")
     dotted = re.sub(_BRACKETS, lambda found: f".{_key(found[0])}", f"{inner}]") if dot else ""
     found = _ADDRESS.fullmatch(last)
-    if found is None or "[" in dotted:
+    if found is None or set(dotted) & set("[]"):
         raise UsageError(f"{text!r} names no layer", hint="e.g. layer4, stage2[1], backbone['0']")
     path = f"{dotted}.{found['path']}".removeprefix(".") if dot else found["path"]
     return path, tuple(_key(each) for each in re.findall(_BRACKETS, found["index"]))

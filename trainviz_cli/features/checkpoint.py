@@ -168,10 +168,11 @@ def load_unsafely(path: Path) -> object:
 def _notes(found: Found) -> list[str]:
     notes = [
         f"a pickled {shown(name)}: its weights are read, its code is not"
-        for name in dict.fromkeys(found.modules)
+        for name in islice(dict.fromkeys(found.modules), _MOST_SHOWN)
     ]
     if found.unread:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in found.unread.items())
+        counts = islice(found.unread.items(), _MOST_SHOWN)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in counts)
         notes.append(f"tensors that are not read: {kinds}")
     if found.has_underscored:
         notes.append("MMCV exchanges trained and averaged weights when it saves after an epoch")
@@ -202,5 +203,6 @@ def _check_sizes(copies: dict[str, Copy]) -> None:
 
 def _hint(value: object) -> str:
     """What is there instead of weights."""
-    keys = [shown(str(key)) for key in islice(entries(value), _MOST_SHOWN)]
+    names = (key for key in entries(value) if isinstance(key, str))
+    keys = [shown(name) for name in islice(names, _MOST_SHOWN)]
     return f"it holds {', '.join(keys)}" if keys else "name a checkpoint file"

@@ -69,7 +69,7 @@ class Seen(NamedTuple):
     cells: list[Cell]
 
 
-def survey(plan: Plan, tell: Callable[[str], None], begin: Callable[[str], None]) -> list[Seen]:
+def survey(plan: Plan, tell: Callable[[str], None], begin: Callable[[], None]) -> list[Seen]:
     """Everything planned: by picture, then checkpoint, then layer.
 
     Channels are chosen by the last checkpoint; what comes from several is on one scale.
@@ -77,7 +77,7 @@ def survey(plan: Plan, tell: Callable[[str], None], begin: Callable[[str], None]
     Args:
         plan: What is looked at.
         tell: Told once each what was assumed or noticed.
-        begin: Told what is looked at next.
+        begin: Called before each picture goes through each network.
 
     Raises:
         TrainvizError: As `opening.open_network`, `open_picture` and `capture.activations`.
@@ -90,9 +90,9 @@ def survey(plan: Plan, tell: Callable[[str], None], begin: Callable[[str], None]
             open_picture(path)
     notes: dict[str, None] = {}
     for checkpoint in reversed(plan.checkpoints):  # the last one chooses the channels
-        begin(str(checkpoint))
         opened = open_network(checkpoint, plan.wanted)
         for path in plan.pictures:
+            begin()
             picture = open_picture(path)
             image = images.setdefault(path, _at_size(picture, plan))
             height, width = image.shape[:2]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+NUMBERS = (int, float, np.integer, np.floating)
 # A name that matplotlib knows, red, green and blue from 0 to 255, or a list of these.
 Colour = str | tuple[float, ...]
 Colours = Colour | list[Colour]
@@ -55,6 +58,13 @@ def to_bytes(colour: Colour) -> tuple[int, int, int]:
     else:
         red, green, blue = (round(part) for part in _checked(colour))
     return red, green, blue
+
+
+def opacity(colour: Colour) -> float:
+    """How opaque a colour is, 0 to 1: names may be transparent, and "none" is."""
+    from matplotlib.colors import to_rgba
+
+    return to_rgba(colour)[3] if isinstance(colour, str) else 1.0
 
 
 def contrasting(colour: Sequence[int]) -> tuple[int, int, int]:

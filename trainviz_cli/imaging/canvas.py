@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from bisect import insort
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,18 +13,17 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Affine2D
 
-from trainviz_cli.imaging.pixels import to_rgb
+from trainviz_cli.imaging.pixels import to_rgb_of_any_range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from matplotlib.artist import Artist
     from numpy.typing import NDArray
 
 _OPAQUE = 255
-_FLOAT_SLACK = 1.001  # what resampling overshoots 1 by
 _EXTRA = 1e-2  # MMEngine's canvas is larger by it; which way half pixels are rounded hangs on it
-_CALLERS = 5  # between a warning and the code that called a method of Visualizer
+_CALLERS = 4  # from a warning up to the code that called a method of Visualizer
 
 
 class _Mark(NamedTuple):
@@ -39,7 +40,7 @@ class Canvas:
     lines, lines on other shapes. Masks change the picture below all of them.
 
     Args:
-        image: What `to_rgb` takes; floats beyond 1 are taken as 0..255, as MMEngine takes them.
+        image: What `to_rgb_of_any_range` takes.
         dpi: Dots per inch: line widths and font sizes are in points, 1/72 inch.
 
     Attributes:
@@ -55,7 +56,7 @@ class Canvas:
     """
 
     def __init__(self, image: object, dpi: float = 100) -> None:
-        rgb = to_rgb(_as_bytes(image))
+        rgb = to_rgb_of_any_range(image)
         self.height, self.width = int(rgb.shape[0]), int(rgb.shape[1])
         self.dpi = dpi
         self.font_size = max((self.height * self.width) ** 0.5 // 90, 10)
@@ -99,8 +100,7 @@ class Canvas:
             self._below = self._pixels.copy()
         paint(self._pixels)
         self._is_stacked &= all(layer >= mark.layer for mark in self._marks[-1:])
-        self._marks.append(_Mark(layer, paint))
-        self._marks.sort(key=attrgetter("layer"))
+        insort(self._marks, _Mark(layer, paint), key=attrgetter("layer"))
 
     def change_below(self, change: Callable[[NDArray[np.uint8]], None]) -> None:
         """Changes the picture, as it is drawn so far, below all marks.
@@ -122,9 +122,14 @@ class Canvas:
             self._is_stacked = True
         return self._pixels
 
-    def widths(self, line_widths: float | list[float], count: int) -> list[float]:
-        """Widths of edges in points, none too thin to see or too thick for the picture."""
-        given = line_widths if isinstance(line_widths, list) else [line_widths] * count
+    def widths(self, line_widths: float | Sequence[float], count: int) -> list[float]:
+        """Widths of edges in points, none too thin to see or too thick for the picture.
+
+        Args:
+            line_widths: One for all, or a sequence or array, as MMEngine takes them.
+            count: How many edges there are.
+        """
+        given = line_widths if isinstance(line_widths, Iterable) else [line_widths] * count
         return [min(max(width, 1), self.font_size / 4) for width in given]
 
     def warn_outside(self, what: str, points: NDArray[np.floating]) -> None:
@@ -141,12 +146,3 @@ class Canvas:
                 f"the drawn {what} may not be in the image of {self.width}x{self.height}",
                 stacklevel=_CALLERS,
             )
-
-
-def _as_bytes(image: object) -> object:
-    """An array of floats beyond 1 as bytes, any other image as it is."""
-    if isinstance(image, np.ndarray) and image.dtype.kind == "f" and image.size:
-        highest = image.max()
-        if np.isfinite(highest) and highest > _FLOAT_SLACK:
-            return image.clip(0, _OPAQUE).astype(np.uint8)
-    return image

@@ -16,7 +16,7 @@ import numpy as np
 
 from trainviz_cli.imaging import colormap
 from trainviz_cli.imaging.lettering import lay_out, load_font, write
-from trainviz_cli.imaging.pixels import to_rgb
+from trainviz_cli.imaging.pixels import to_rgb_of_any_range
 from trainviz_cli.imaging.resize import resize, resized_sums
 from trainviz_cli.imaging.tensors import as_array
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _LABEL_PLACE = (2, 15)  # of a label's baseline in its cell, in pixels
 _LABEL_PIXELS = 10 * 100 / 72  # 10 points at 100 dpi
+_HAIR = 1e-4  # of an index: so that the highest is 255 and not 254.99998
 _BLACK, _WHITE = (0, 0, 0), 255
 _LEAST_SPAN = 2.0**-52  # of a map that isn't constant; OpenCV's
 _BAND_PIXELS = 1 << 13  # coloured at once, so that what is between stays in the cache
@@ -45,20 +46,27 @@ def draw_featmap(
 ) -> NDArray[np.uint8]:
     """The picture that `Visualizer.draw_featmap` returns; see there."""
     maps = checked_maps(featmap)
-    image = None if overlaid_image is None else to_rgb(overlaid_image)
+    image = None if overlaid_image is None else to_rgb_of_any_range(overlaid_image)
     if image is not None:
         _warn_of_other_shape(maps.shape[1:], image.shape[:2])
+    if resize_shape is not None and not all(side >= 1 for side in resize_shape):
+        raise ValueError(f"`resize_shape` is a height and a width from 1, not {resize_shape}")
+    if not np.isfinite(alpha):
+        raise ValueError(f"an alpha is a number, not {alpha}")
     height, width = resize_shape or (maps.shape[1:] if image is None else image.shape[:2])
     if image is not None and image.shape[:2] != (height, width):
         image = np.rint(resize(image, height, width)).astype(np.uint8)
     if channel_reduction is not None:
-        shown = resize(_reduced(maps, height, width, channel_reduction), height, width)
+        shown = resize(spread(_reduced(maps, height, width, channel_reduction)), height, width)
         return overlay(places(shown), image, alpha)
     if topk <= 0:
         return overlay(_image_places(maps, height, width), image, alpha)
     rows, columns = _fitting(arrangement, topk)
     channels = strongest(resized_sums(maps, height, width), topk)
-    cells = (overlay(places(resize(maps[each], height, width)), image, alpha) for each in channels)
+    cells = (
+        overlay(places(resize(spread(maps[each]), height, width)), image, alpha)
+        for each in channels
+    )
     return grid(cells, [f"channel: {each}" for each in channels], rows, columns)
 
 
@@ -82,12 +90,15 @@ def checked_maps(featmap: object) -> NDArray[np.float32]:
         raise TypeError(f"a feature map holds numbers, not {values.dtype}")
     if 0 in values.shape:
         raise ValueError(f"the feature map is empty: shape {values.shape}")
-    maps = np.asarray(values, np.float32)
-    # A sum is finite only if every part is, or if infinities of both signs met, as NaN.
-    if not np.isfinite(maps.sum(dtype=np.float64)):
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as infinite
+        maps = np.asarray(values, np.float32)
+        total = maps.sum(dtype=np.float64)
+    # A sum is finite only if every part is: infinities of both signs make NaN.
+    if not np.isfinite(total):
         bad = int(np.count_nonzero(~np.isfinite(maps)))
         raise ValueError(
-            f"the feature map of shape {maps.shape} holds NaN or infinity: "
+            f"the feature map of shape {maps.shape} holds NaN or infinity, "
+            "or what is too large for float32: "
             f"{bad:,} of {maps.size:,} values"
         )
     return maps
@@ -101,6 +112,21 @@ def strongest(scores: NDArray[np.float64], count: int) -> list[int]:
         count: How many.
     """
     return [int(channel) for channel in np.argsort(-scores, kind="stable")[:count]]
+
+
+def spread(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The values from 0 to 1: enlarged as they are, those far from zero would lose their digits.
+
+    Args:
+        values: Of any shape.
+
+    Returns:
+        float32 of the same shape; all 0 if every value is the same.
+    """
+    low, high = float(values.min()), float(values.max())
+    if high - low <= _LEAST_SPAN:
+        return np.zeros(values.shape, np.float32)
+    return ((values.astype(np.float64) - low) / (high - low)).astype(np.float32)
 
 
 def places(
@@ -118,7 +144,7 @@ def places(
     low, high = limits or (float(values.min()), float(values.max()))
     scale = 255 / (high - low) if high - low > _LEAST_SPAN else 0.0
     scaled = values * np.float32(scale)
-    scaled += np.float32(-low * scale)
+    scaled += np.float32(-low * scale + _HAIR)
     return scaled.clip(0, 255, out=scaled).astype(np.uint8)
 
 
@@ -185,10 +211,10 @@ def grid(
 
 def _reduced(
     maps: NDArray[np.float32], height: int, width: int, reduction: str
-) -> NDArray[np.float32]:
+) -> NDArray[np.floating]:
     """One map out of all channels, still small."""
     if reduction == "squeeze_mean":
-        mean: NDArray[np.float32] = maps.mean(axis=0)
+        mean: NDArray[np.float64] = maps.mean(axis=0, dtype=np.float64)
         return mean
     if reduction == "select_max":
         strong: NDArray[np.float32] = maps[resized_sums(maps, height, width).argmax()]
@@ -204,7 +230,7 @@ def _image_places(maps: NDArray[np.float32], height: int, width: int) -> NDArray
             f"channel dimension you input is {len(maps)}, you can use the channel_reduction "
             "parameter or set topk greater than 0 to solve the error"
         )
-    indices = places(resize(np.moveaxis(maps, 0, 2), height, width))
+    indices = places(resize(spread(np.moveaxis(maps, 0, 2)), height, width))
     return indices[..., 0] if len(maps) == 1 else np.rint(indices @ _GREY).astype(np.uint8)
 
 

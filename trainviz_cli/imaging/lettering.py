@@ -6,6 +6,7 @@ placing: matplotlib 3.11, text.py.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 _ANCHOR = "ls"  # Pillow's name for: left end of the baseline
+# Where Unicode begins a paragraph: a line that goes across can't be laid out.
+_LINE_END = re.compile("\r\n|[\n\r\x1c-\x1e\x85\u2029]")
+_MOST_PIXELS = 1 << 26  # of the ink of a line
 _MOST_KEPT = 40  # letters, and pixels of their size
-_HALO = 1 / 8  # of the font size: how wide an outline is
+HALO = 1 / 8  # of the font size: how wide an outline is
 _SHARES = {
     "left": 0.0,
     "center": 0.5,
@@ -76,24 +80,31 @@ class Block(NamedTuple):
     box: tuple[float, float, float, float]
 
 
-@lru_cache(maxsize=64)
 def load_font(properties: FontProperties | None, family: str, pixels: float) -> Font:
-    """The font that matplotlib takes.
+    """The font that matplotlib takes, by its settings as they are now.
 
     Args:
         properties: matplotlib's description of it.
         family: sans-serif, serif, monospace or a name; comes before that of the properties.
         pixels: Its size.
     """
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-    from PIL import ImageFont
+    from matplotlib.font_manager import FontProperties, findfont
 
     wanted = FontProperties() if properties is None else properties.copy()
     wanted.set_family(family)
     path = findfont(wanted)
+    return _load(path, getattr(path, "face_index", 0), pixels)
+
+
+@lru_cache(maxsize=64)
+def _load(path: str, index: int, pixels: float) -> Font:
+    """The font in a file, or one of those in a collection."""
+    from matplotlib.font_manager import get_font
+    from PIL import ImageFont
+
     face = get_font(path)
     pixel = pixels / face.units_per_EM
-    font = ImageFont.truetype(path, pixels)
+    font = ImageFont.truetype(path, pixels, index)
     table = face.get_sfnt_table("OS/2")
     if table is None:
         ascent, descent = font.getmetrics()
@@ -110,17 +121,21 @@ def lay_out(text: str, font: Font, horizontal: str, vertical: str) -> Block:
     """Where the lines of a text stand around its place.
 
     Args:
-        text: Its lines end with newlines.
+        text: Its lines end with newlines of any system, or separators of paragraphs.
         font: Of all lines.
         horizontal: left, center or right: the side of the text that is at its place.
         vertical: top, center, bottom, baseline or center_baseline.
 
     Raises:
-        ValueError: An alignment is none of these.
+        ValueError: An alignment is none of these, or a line would need too much memory.
     """
-    texts = text.split("\n")
+    texts = _LINE_END.split(text)
     gap = font.gap if len(texts) > 1 else 0
     inks = [_ink(font.face, line) for line in texts]
+    for ink in inks:
+        across, down = ink[2] - ink[0], ink[3] - ink[1]
+        if across * down > _MOST_PIXELS:
+            raise ValueError(f"a text of {across:,} x {down:,} pixels is too large")
     baselines, bottom = [], 0.0
     for _, above, _, below in inks:
         baselines.append(bottom + max(-above, font.ascent) + gap / 2)
@@ -146,7 +161,7 @@ def write(
     block: Block,
     place: tuple[float, float],
     font: Font,
-    colour: Sequence[int],
+    colour: Sequence[float],
     outline: Sequence[int] | None = None,
 ) -> None:
     """Draws a text onto pixels; what lies outside of them is left out.
@@ -156,16 +171,19 @@ def write(
         block: From `lay_out`.
         place: x and y in pixels.
         font: The one it was laid out with.
-        colour: Red, green and blue, 0 to 255.
+        colour: Red, green and blue, 0 to 255; and how opaque they are, 0 to 1, if they aren't.
         outline: The colour of a border around the glyphs; None draws none.
     """
-    border = 0 if outline is None else max(round(font.face.size * _HALO), 1)
+    border = 0 if outline is None else max(round(font.face.size * HALO), 1)
     for line in block.lines:
         x, y = round(place[0] + line.x + line.ink[0]), round(place[1] + line.y + line.ink[1])
         if outline is not None:
             coverage = _coverage(font.face, line.text, border)
             blend_coverage(pixels, coverage, x - border, y - border, outline)
-        blend_coverage(pixels, _coverage(font.face, line.text, 0), x, y, colour)
+        coverage = _coverage(font.face, line.text, 0)
+        if colour[3:] not in {(), (1,)}:
+            coverage = np.rint(coverage * colour[3]).astype(np.uint8)
+        blend_coverage(pixels, coverage, x, y, [int(part) for part in colour[:3]])
 
 
 def _coverage(face: FreeTypeFont, text: str, border: int) -> NDArray[np.uint8]:
@@ -198,7 +216,10 @@ def _ink(face: FreeTypeFont, text: str) -> tuple[int, int, int, int]:
 
 
 def _share(direction: str, alignment: str) -> float:
-    known = {"horizontal": ("left", "center", "right"), "vertical": ("top", "center", "bottom")}
+    known = {
+        "horizontal": ("left", "center", "right"),
+        "vertical": ("top", "center", "bottom", "baseline"),
+    }
     if alignment not in known[direction]:
         raise ValueError(
             f"{alignment!r} is no {direction} alignment: {', '.join(known[direction])}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainviz_cli.imaging.arguments import per_item, to_bytes
+from trainviz_cli.imaging.arguments import NUMBERS, per_item, to_bytes
 from trainviz_cli.imaging.blending import blend_mask
 from trainviz_cli.imaging.tensors import as_array
 
@@ -30,7 +30,7 @@ def draw_binary_masks(
             f"(N, {canvas.height}, {canvas.width}), but got {masks.shape}"
         )
     colours = per_item("colors", colors, (str, tuple), len(masks))
-    shares = per_item("alphas", alphas, (int, float), len(masks))
+    shares = per_item("alphas", alphas, NUMBERS, len(masks))
     looks = [
         (to_bytes(colour), float(share)) for colour, share in zip(colours, shares, strict=False)
     ]

@@ -57,6 +57,16 @@ def to_rgb(image: object) -> NDArray[np.uint8]:
     return _interleave(np.atleast_3d(samples))
 
 
+def to_rgb_of_any_range(image: object) -> NDArray[np.uint8]:
+    """What `to_rgb` takes, as it returns it; but floats beyond 1 are 0..255, as in MMEngine."""
+    if not (is_tensor(image) or isinstance(image, np.ndarray)):
+        return to_rgb(image)
+    pixels = _load(image)
+    if pixels.dtype.kind == "f" and pixels.size and 1 + _FLOAT_SLACK < pixels.max() < np.inf:
+        pixels = pixels.clip(0, _WHITE).astype(np.uint8)
+    return to_rgb(pixels)
+
+
 @runtime_checkable
 class _Picture(Protocol):
     """What is used of `PIL.Image.Image`."""

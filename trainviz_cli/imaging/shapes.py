@@ -18,16 +18,22 @@ from matplotlib.collections import (
 )
 from matplotlib.markers import MarkerStyle
 from matplotlib.patches import Circle
-from matplotlib.transforms import IdentityTransform
+from matplotlib.path import Path
+from matplotlib.transforms import Bbox, IdentityTransform
 
 from trainviz_cli.imaging.arguments import for_matplotlib
-from trainviz_cli.imaging.tensors import as_array, is_tensor, tensor_values
+from trainviz_cli.imaging.tensors import as_numbers, is_tensor, tensor_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trainviz_cli.imaging.arguments import Colours
     from trainviz_cli.imaging.canvas import Canvas
+
+
+_FAR = 1e6  # pixels: dashes and curves beyond would take for ever
+_MARGIN = 1e3  # pixels around a picture, in which the edges of what is cut off aren't seen
+_LARGEST = 1e12  # square points, of a marker
 
 
 class Edges:
@@ -68,13 +74,10 @@ def draw_points(
 ) -> None:
     """Draws markers; their sizes are areas in square points, as in matplotlib's `scatter`."""
     points = _rows("positions", positions, 2)
-    style = MarkerStyle(marker or rcParams["scatter.marker"])
-    areas = tensor_values(sizes) if is_tensor(sizes) else np.asarray(sizes)
-    if sizes is None:
-        areas = np.asarray(rcParams["lines.markersize"] ** 2)
+    style = MarkerStyle(rcParams["scatter.marker"] if marker is None else marker)
     dots = PathCollection(
         (style.get_path().transformed(style.get_transform()),),
-        np.ravel(areas),
+        np.minimum(_areas(sizes), _LARGEST),
         facecolors=for_matplotlib(colors),
         edgecolors="face",
         linewidths=None if style.is_filled() else rcParams["lines.linewidth"],
@@ -94,7 +97,7 @@ def draw_lines(
     line_widths: float | list[float],
 ) -> None:
     """Draws straight lines, each from its first x and y to its second."""
-    xs, ys = as_array("x_datas", x_datas), as_array("y_datas", y_datas)
+    xs, ys = as_numbers("x_datas", x_datas), as_numbers("y_datas", y_datas)
     if xs.shape != ys.shape:
         raise ValueError(
             "`x_datas` and `y_datas` should have the same shape, "
@@ -110,15 +113,17 @@ def draw_lines(
 def draw_circles(canvas: Canvas, center: object, radius: object, edges: Edges) -> None:
     """Draws circles; radii are in pixels."""
     centers = _rows("center", center, 2)
-    radii = np.atleast_1d(as_array("radius", radius))
+    radii = np.atleast_1d(as_numbers("radius", radius))
     if centers.shape != (*radii.shape, 2):
         raise ValueError(
             f"The shape of `center` should be {(*radii.shape, 2)} for so many radii, "
             f"but got {centers.shape}"
         )
     reach = radii[:, None]
-    canvas.warn_outside("circle", np.concatenate((centers - reach, centers + reach)))
-    circles = [Circle(tuple(place), size) for place, size in zip(centers, radii, strict=True)]
+    with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is outside
+        canvas.warn_outside("circle", np.concatenate((centers - reach, centers + reach)))
+        near = [_near_circle(canvas, *each) for each in zip(centers, radii, strict=True)]
+    circles = [Circle((x, y), radius) for x, y, radius in near]
     canvas.draw(PatchCollection(circles, **edges.looks(canvas, len(circles))))
 
 
@@ -130,14 +135,17 @@ def draw_bboxes(canvas: Canvas, bboxes: object, edges: Edges) -> None:
             f"a box is x1 <= x2 and y1 <= y2, but box {wrong[0]} is {boxes[wrong[0]].tolist()}"
         )
     canvas.warn_outside("bbox", boxes.reshape(-1, 2))
+    if (np.abs(boxes) > _FAR).any():
+        margin = max(canvas.width, canvas.height) + _MARGIN
+        boxes = boxes.clip(-margin, margin)
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
     canvas.draw(PolyCollection(list(corners), **edges.looks(canvas, len(corners))))
 
 
 def draw_polygons(canvas: Canvas, polygons: object, edges: Edges) -> None:
     """Draws closed polygons."""
-    given = polygons if isinstance(polygons, list) else [as_array("polygons", polygons)]
-    shapes = [as_array("polygons", polygon) for polygon in given]
+    given = polygons if isinstance(polygons, list) else [polygons]
+    shapes = [as_numbers("polygons", polygon) for polygon in given]
     for shape in shapes:
         if shape.ndim != 2 or shape.shape[1] != 2:
             raise ValueError(
@@ -145,17 +153,64 @@ def draw_polygons(canvas: Canvas, polygons: object, edges: Edges) -> None:
             )
     if shapes:
         canvas.warn_outside("polygon", np.concatenate(shapes))
+    shapes = [_near_polygon(canvas, shape) for shape in shapes]
     canvas.draw(PolyCollection(shapes, **edges.looks(canvas, len(shapes))))
 
 
-def _rows(name: str, value: object, length: int) -> NDArray[Any]:
+def _near_circle(
+    canvas: Canvas, center: NDArray[np.float64], radius: float
+) -> tuple[float, float, float]:
+    """A circle as it is seen, x, y and radius: from a huge one hardly more than a straight line."""
+    middle = np.array([canvas.width / 2, canvas.height / 2])
+    away = center - middle
+    distance = float(np.hypot(*away))
+    if not np.isfinite((distance, radius)).all():
+        return np.nan, np.nan, np.nan  # is seen nowhere
+    if max(distance, abs(radius)) <= _FAR:
+        return float(center[0]), float(center[1]), radius
+    # A smaller one that touches it from inside where it is nearest to the middle.
+    small = min(abs(radius), _FAR)
+    x, y = middle + away / (distance or 1) * np.clip(distance - abs(radius), -_FAR, _FAR)
+    x, y = (x, y) + away / (distance or 1) * small
+    return float(x), float(y), small
+
+
+def _near_polygon(canvas: Canvas, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A polygon, without what is far from the picture."""
+    if not (np.abs(points) > _FAR).any():
+        return points
+    margin = max(canvas.width, canvas.height) + _MARGIN
+    known = points[~np.isnan(points).any(axis=1)].clip(-1e30, 1e30)
+    if not len(known):
+        return points
+    path = Path(np.concatenate((known, known[:1])), closed=True)
+    near = path.clip_to_bbox(Bbox([[-margin, -margin], [margin, margin]])).to_polygons()
+    return np.asarray(near[0]) if near else points[:0]
+
+
+def _areas(sizes: object) -> NDArray[np.float64]:
+    """The sizes of markers, of their own memory: marks may be painted again later.
+
+    Raises:
+        ValueError: One is no area.
+    """
+    if sizes is None:
+        return np.array([rcParams["lines.markersize"] ** 2])
+    values = tensor_values(sizes) if is_tensor(sizes) else np.asarray(sizes)
+    areas = values.astype(np.float64).ravel()
+    if not ((areas >= 0) & (areas < np.inf)).all():
+        raise ValueError(f"`sizes` are areas, from 0 upwards, but got {areas.tolist()}")
+    return areas
+
+
+def _rows(name: str, value: object, length: int) -> NDArray[np.float64]:
     """An argument of one or several rows of numbers, as several.
 
     Raises:
-        TypeError: It is neither an array nor a tensor.
+        TypeError: It is neither an array nor a tensor of numbers.
         ValueError: It has another shape.
     """
-    values = as_array(name, value)
+    values = as_numbers(name, value)
     rows = values[None] if values.ndim == 1 else values
     if rows.ndim != 2 or rows.shape[1] != length:
         raise ValueError(

@@ -50,3 +50,17 @@ def as_array(name: str, value: object) -> NDArray[Any]:
     if isinstance(value, np.ndarray) or (hasattr(value, "__array__") and hasattr(value, "shape")):
         return np.asarray(value)
     raise TypeError(f"`{name}` should be a NumPy array or a tensor, but got {type(value)}")
+
+
+def as_numbers(name: str, value: object) -> NDArray[np.float64]:
+    """An argument that is an array or a tensor of numbers, as float64; a copy.
+
+    What is computed from small integers would wrap around.
+
+    Raises:
+        TypeError: It is neither, or doesn't hold real numbers.
+    """
+    values = as_array(name, value)
+    if values.dtype.kind not in "biufO":
+        raise TypeError(f"`{name}` should hold numbers, but got {values.dtype}")
+    return values.astype(np.float64)

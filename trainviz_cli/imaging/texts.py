@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from matplotlib.font_manager import FontProperties
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
-from trainviz_cli.imaging.arguments import contrasting, for_matplotlib, per_item, to_bytes
-from trainviz_cli.imaging.lettering import lay_out, load_font, write
-from trainviz_cli.imaging.tensors import as_array
+from trainviz_cli.imaging.arguments import (
+    NUMBERS,
+    contrasting,
+    for_matplotlib,
+    opacity,
+    per_item,
+    to_bytes,
+)
+from trainviz_cli.imaging.lettering import HALO, lay_out, load_font, write
+from trainviz_cli.imaging.tensors import as_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from matplotlib.patches import FancyBboxPatch
     from numpy.typing import NDArray
 
@@ -22,7 +30,9 @@ if TYPE_CHECKING:
     from trainviz_cli.imaging.canvas import Canvas
 
 _POINTS_PER_INCH = 72
+_MOST_PIXELS = 4096  # of a font size
 _AUTO = "auto"
+_REACH = 1e6  # no text from farther away is seen, in pixels
 
 
 class TextLooks(NamedTuple):
@@ -44,10 +54,9 @@ class TextLooks(NamedTuple):
             TypeError: A value is of another type.
             ValueError: A list is too short.
         """
-        numbers = (int, float, np.integer, np.floating)
         sizes = default_size if self.font_sizes is None else self.font_sizes
         options = (
-            per_item("font_sizes", sizes, numbers, count),
+            per_item("font_sizes", sizes, NUMBERS, count),
             per_item("colors", self.colors, (str, tuple), count),
             per_item("vertical_alignments", self.vertical_alignments, (str,), count),
             per_item("horizontal_alignments", self.horizontal_alignments, (str,), count),
@@ -73,7 +82,7 @@ class _Look(NamedTuple):
 
 
 def draw_texts(canvas: Canvas, texts: str | list[str], positions: object, looks: TextLooks) -> None:
-    """Draws texts, each in front of its box."""
+    """Draws texts, each in front of its box; what isn't a str is drawn as `str` shows it."""
     if not isinstance(texts, str | list):
         raise TypeError(f"`texts` should be a str or a list of them, but got {type(texts)}")
     labels = [texts] if isinstance(texts, str) else texts
@@ -83,7 +92,11 @@ def draw_texts(canvas: Canvas, texts: str | list[str], positions: object, looks:
     )
     canvas.warn_outside("text", places)
     boxes = _Boxes()
-    for text, place, look in each:
+    farthest = max(canvas.width, canvas.height) + _REACH
+    for label, place, look in each:
+        text = str(label)
+        if not text or not all(-farthest <= part <= farthest for part in place):
+            continue  # nothing, or nowhere: NaN compares false
         if _is_formula(text):
             _draw_formula(canvas, text, place, look)
         else:
@@ -91,15 +104,13 @@ def draw_texts(canvas: Canvas, texts: str | list[str], positions: object, looks:
 
 
 def _draw_plain(canvas: Canvas, text: str, place: list[float], look: _Look, boxes: _Boxes) -> None:
-    size = look.size * canvas.dpi / _POINTS_PER_INCH
+    size = _pixels(look.size, canvas.dpi)
     font = load_font(look.properties, look.family, size)
     block = lay_out(text, font, look.horizontal, look.vertical)
     x, y = place
     left, top, width, height = block.box
     box = None if look.box is None else boxes.like(look.box, look.size)
-    colour, outline = to_bytes(look.colour), None
-    if look.outline is not None:
-        outline = contrasting(colour) if look.outline == _AUTO else to_bytes(look.outline)
+    colour, outline = (*to_bytes(look.colour), opacity(look.colour)), _outline(look)
 
     def paint(pixels: NDArray[np.uint8]) -> None:
         if box is not None:
@@ -114,9 +125,13 @@ def _draw_plain(canvas: Canvas, text: str, place: list[float], look: _Look, boxe
 
 def _draw_formula(canvas: Canvas, text: str, place: list[float], look: _Look) -> None:
     """Draws text with formulas, which only matplotlib can set."""
+    _pixels(look.size, canvas.dpi)
     drawn = Text(place[0], place[1], text, fontproperties=look.properties, bbox=look.box)
     drawn.set(size=look.size, family=look.family, color=for_matplotlib(look.colour))
     drawn.set(va=look.vertical, ha=look.horizontal)
+    if outline := _outline(look):
+        border = withStroke(linewidth=2 * HALO * look.size, foreground=for_matplotlib(outline))
+        drawn.set_path_effects([border])
     drawn.set_transform(canvas.to_display)
     canvas.draw(drawn)
 
@@ -129,7 +144,7 @@ class _Boxes:
 
     def like(self, looks: dict[str, Any], size: float) -> FancyBboxPatch:
         """The box with these looks, around text of this size in points."""
-        if self._last and self._last[:2] == (looks, size):
+        if self._last and self._last[0] is looks and self._last[1] == size:
             return self._last[2]
         text = Text(size=size)
         text.set_bbox(dict(looks))
@@ -140,20 +155,40 @@ class _Boxes:
         return box
 
 
-def _places(positions: object, count: int) -> NDArray[Any]:
+def _places(positions: object, count: int) -> NDArray[np.float64]:
     """Where the texts stand: (count, 2).
 
     Raises:
-        TypeError: It is neither an array nor a tensor.
+        TypeError: It is neither an array nor a tensor of numbers.
         ValueError: It has another shape.
     """
-    places = as_array("positions", positions)
+    places = as_numbers("positions", positions)
     places = places[None] if places.ndim == 1 else places
     if places.shape != (count, 2):
         raise ValueError(
             f"`positions` should have the shape of ({count}, 2), but got {places.shape}"
         )
     return places
+
+
+def _outline(look: _Look) -> tuple[int, int, int] | None:
+    """The colour of the border around the letters, if there is one."""
+    if look.outline is None or look.outline == "none":
+        return None
+    return contrasting(to_bytes(look.colour)) if look.outline == _AUTO else to_bytes(look.outline)
+
+
+def _pixels(points: float, dpi: float) -> float:
+    """A font size in pixels, of at least one point, as in matplotlib.
+
+    Raises:
+        ValueError: There are no letters of this size, or they would need too much memory.
+    """
+    pixels = max(points, 1) * dpi / _POINTS_PER_INCH
+    if not (points > 0 and pixels <= _MOST_PIXELS):
+        most = _MOST_PIXELS * _POINTS_PER_INCH / dpi
+        raise ValueError(f"a font size is more than 0 and at most {most:g} points, not {points:g}")
+    return pixels
 
 
 def _is_formula(text: str) -> bool:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-_RGB = (3,)  # the shape of one pixel
+_COLOURED = {(3,), (4,)}  # the shapes of one pixel, without and with transparency
+_CLOSED = "_trainviz_closed"  # an attribute of windows
+_NUMBER = 0  # of windows that pyplot doesn't know; its own begin with 1
 _SHOW = "--show", "-o curves.png writes a file instead"
 _WINDOW = "a window", "store the picture with add_image instead"
 
@@ -69,17 +71,23 @@ def show_picture(
     """
     import matplotlib.pyplot as plt
 
-    if manager is None or not plt.fignum_exists(manager.num):
+    if manager is not None and not _is_closed(manager):
+        manager.canvas.flush_events()  # which may be that it was closed
+    if manager is None or _is_closed(manager):
         try:
-            manager = plt.figure(frameon=False).canvas.manager
+            # Not `figure`: the user's current figure stays the one that pyplot draws on.
+            manager = plt.new_figure_manager(_NUMBER, frameon=False)  # type: ignore[no-untyped-call]
         except ImportError as error:
             raise _no_display(*_WINDOW) from error
-        if manager is None:
-            raise _no_display(*_WINDOW)
+        manager.canvas.mpl_connect("close_event", lambda _: setattr(manager, _CLOSED, True))
     _fill(manager.canvas.figure, image)
     manager.set_window_title(title)
     manager.canvas.draw()
     return manager
+
+
+def _is_closed(manager: FigureManagerBase) -> bool:
+    return getattr(manager, _CLOSED, False)
 
 
 def wait_continue(figure: Figure, timeout: float = 0, continue_key: str = " ") -> int:
@@ -147,6 +155,7 @@ def show_in_opencv(image: object, window: str, title: str, wait_s: float) -> Non
 
     Raises:
         MissingPackageError: OpenCV is not installed.
+        UsageError: There is no display.
     """
     from trainviz_cli.imaging.pixels import to_rgb
 
@@ -155,10 +164,14 @@ def show_in_opencv(image: object, window: str, title: str, wait_s: float) -> Non
     except ImportError:
         hint = "pip install opencv-python"
         raise MissingPackageError("OpenCV is not installed", hint=hint) from None
+    if not _has_display():  # Qt would end the process
+        raise _no_display(*_WINDOW)
     cv2.namedWindow(winname=window)
     cv2.setWindowTitle(window, title)
     shown = image if isinstance(image, np.ndarray) else to_rgb(image)
-    cv2.imshow(window, shown[..., ::-1] if shown.shape[2:] == _RGB else shown)
+    if shown.shape[2:] in _COLOURED:
+        shown = shown[..., [2, 1, 0, 3][: shown.shape[2]]]
+    cv2.imshow(window, shown)
     cv2.waitKey(ceil(wait_s * 1000))
 
 

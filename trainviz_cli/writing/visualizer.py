@@ -201,13 +201,13 @@ class Visualizer(Drawing):
         if backend not in {"matplotlib", "cv2"}:
             raise ValueError(f'backend should be "matplotlib" or "cv2", but got {backend} instead')
         drawn = self.get_image() if drawn_img is None else drawn_img
-        if backend == "cv2":
-            window.show_in_opencv(drawn, str(id(self)), win_name, wait_time)
-            return None
-        image = to_rgb(drawn)
-        if window.is_inline():
-            return window.inline_figure(image)
+        if backend == "matplotlib" and window.is_inline():
+            return window.inline_figure(to_rgb(drawn))
         try:
+            if backend == "cv2":
+                window.show_in_opencv(drawn, str(id(self)), win_name, wait_time)
+                return None
+            image = to_rgb(drawn)
             self.manager = window.show_picture(image, win_name, self.manager)
         except UsageError as error:
             warnings.warn(str(error), stacklevel=2)

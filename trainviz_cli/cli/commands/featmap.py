@@ -169,7 +169,7 @@ def _draw(plan: Plan, output: str | None, options: dict[str, Any]) -> list[Path]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--cmap") from None
     told: list[str] = []
-    with working(len(plan.checkpoints), "looking") as begin:
+    with working(len(plan.checkpoints) * len(plan.pictures), "looking") as begin:
         seen = survey(plan, told.append, begin)
     for text in dict.fromkeys(told):
         note(text)

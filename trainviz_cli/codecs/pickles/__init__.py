@@ -33,6 +33,7 @@ def load_pickle(
     end: int,
     builders: Mapping[str, Build] | None = None,
     persistent: Build | None = None,
+    budget: int | None = None,
 ) -> object:
     """The value of the pickle that begins where the file is; the file is then just after it.
 
@@ -45,12 +46,13 @@ def load_pickle(
         builders: Name → what makes a value of the arguments, which may be anything. None of it
             is no value, but something inert.
         persistent: What makes a value of a persistent id, which is its only argument.
+        budget: What it may ask for; None is what a checkpoint may.
 
     Raises:
         ValueError: It is damaged, cut off or none.
         RefusedError: It asks for more than a checkpoint would.
     """
-    machine = Machine(file, end, builders or {}, persistent or _forget)
+    machine = Machine(file, end, builders or {}, persistent or _forget, budget)
     try:
         return _run(machine, file)
     except (IndexError, KeyError) as error:  # of the stack, or of the memo

@@ -47,6 +47,7 @@ class Machine:
         end: Byte of the file that it doesn't go beyond.
         builders: Name → what makes a value of the arguments.
         persistent: What makes a value of a persistent id, which is its only argument.
+        budget: What it may ask for; None is `BUDGET`.
 
     Attributes:
         stack: What the next steps work on.
@@ -55,7 +56,12 @@ class Machine:
     """
 
     def __init__(
-        self, file: BinaryIO, end: int, builders: Mapping[str, Build], persistent: Build
+        self,
+        file: BinaryIO,
+        end: int,
+        builders: Mapping[str, Build],
+        persistent: Build,
+        budget: int | None = None,
     ) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, object] = {}
@@ -64,7 +70,7 @@ class Machine:
         self._builders = builders
         self._file = file
         self._end = end
-        self._left = BUDGET
+        self._left = BUDGET if budget is None else budget
         self._odd_keys = _MOST_ODD_KEYS
 
     def spend(self, units: int) -> None:
