@@ -14,11 +14,13 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from tests.unit.test_model_layers import Pyramid, hooks_of
-from tests.unit.torchvision_here import needs_timm, needs_torchvision
+from tests.unit.torchvision_here import needs_timm, needs_torchvision, one_thread
 from trainviz_cli.errors import NotFoundError, UsageError
 from trainviz_cli.features.build import build_model, parse_spec
 from trainviz_cli.features.capture import FeatureRecorder, activations
 from trainviz_cli.features.network import ModelNetwork
+
+__all__ = ["one_thread"]  # a fixture for each test in this file
 
 
 class Net(nn.Module):

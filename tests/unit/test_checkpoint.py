@@ -30,6 +30,13 @@ from trainviz_cli.features.checkpoint import (
     shapes,
 )
 
+
+def noted(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor with an attribute, which torch saves with it."""
+    tensor.note = "x"  # type: ignore[attr-defined]
+    return tensor
+
+
 GRID = torch.arange(24, dtype=torch.float32).reshape(2, 3, 4) - 11.5
 TENSORS: dict[str, Callable[[], torch.Tensor]] = {
     **{
@@ -52,6 +59,8 @@ TENSORS: dict[str, Callable[[], torch.Tensor]] = {
     "empty in one dimension": lambda: torch.empty(3, 0, 2),
     "channels last": lambda: torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last),
     "parameter": lambda: nn.Parameter(GRID.clone()),
+    "parameter with an attribute": lambda: noted(nn.Parameter(GRID.clone())),
+    "with an attribute": lambda: noted(GRID.clone()),
     "NaN": lambda: torch.tensor([float("nan"), -0.0, float("inf")]),
 }
 

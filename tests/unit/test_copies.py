@@ -273,8 +273,8 @@ BOMB += b"".join(
 )
 CIRCLE = name("net:Net") + b")\x81q\x00}(" + text("_parameters") + b"}" + text("_modules")
 CIRCLE += parts_of(b"h\x00") + b"ub"
-WIDE = b"}(" + b"".join(text(f"k{place}") + b"N" for place in range(3000)) + b"uq\x010"
-WIDE += module(b"}", b"h\x01") + b"q\x020" + module(parts_of(*[b"h\x02"] * 900))
+WIDE = b"}(" + b"".join(text(f"k{place}") + b"N" for place in range(300)) + b"uq\x010"
+WIDE += module(b"}", b"h\x01") + b"q\x020" + module(parts_of(*[b"h\x02"] * 300))
 LONG_NAME = module(parts_of(b"N").replace(text("a"), text("a" * 2000)))
 
 
@@ -289,8 +289,9 @@ LONG_NAME = module(parts_of(b"N").replace(text("a"), text("a" * 2000)))
     ],
     ids=["a billion laughs", "a circle", "one part again and again", "long names", "a long name"],
 )
-def test_modules_without_end(file: Path, value: bytes) -> None:
+def test_modules_without_end(file: Path, value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """What unfolds to more than any network is refused, and so is one that contains itself."""
+    monkeypatch.setattr("trainviz_cli.features.copies._MOST_PARTS", 1 << 15)
     file.write_bytes(checkpoint(b"\x80\x02" + value + b".", s0=bytes(24)))
     with pytest.raises(RefusedError, match=r"than (any network has|in any network)"):
         open_checkpoint(file)

@@ -350,6 +350,17 @@ def test_weights_may_lie_in_the_folder_and_nowhere_else(net: Net, tmp_path: Path
 
 
 @needs_onnx
+def test_an_onnx_with_holes_is_not_used(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that lets a graph read any file is to be updated, before it reads anything."""
+    import onnx
+
+    monkeypatch.setattr(onnx, "__version__", "1.20.1")
+    with pytest.raises(MissingPackageError, match=r"1\.20\.1 lets a graph read any file") as caught:
+        open_onnx(graph)
+    assert caught.value.hint == 'pip install "onnx>=1.21"'
+
+
+@needs_onnx
 @pytest.mark.parametrize("data", [b"", b"x" * 99, b"\x08\x0a\xff"])
 def test_what_is_no_graph_is_unreadable(tmp_path: Path, data: bytes) -> None:
     """A file of another kind is one line, with exit code 4 or 2."""

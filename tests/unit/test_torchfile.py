@@ -202,7 +202,14 @@ ONNX = b"\x08\x08" + field(2, b"pytorch") + field(3, b"2.13") + field(7, b"graph
 def test_onnx(folder: Folder) -> None:
     """A message with a version and a graph is a model; one cut off or otherwise is none."""
     assert folder.read(ONNX + field(8, b"\x10\x11")) == ("onnx", None)
-    for data in (ONNX[:-2], ONNX[:12], b"\x08\x08" * 200, b"\x08" + b"\xff" * 20, b"\x08"):
+    for data in (
+        ONNX[:-2],
+        ONNX[:16] + b"\x3a\0",
+        ONNX[:12],
+        b"\x08\x08" * 200,
+        b"\x08" + b"\xff" * 20,
+        b"\x08",
+    ):
         with pytest.raises(UnreadableError, match="is no checkpoint"):
             folder.read(data)
 

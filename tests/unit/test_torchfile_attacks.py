@@ -43,6 +43,18 @@ def patched(data: bytes, old: bytes, new: bytes, count: int = -1) -> bytes:
     return data.replace(old, new, count)
 
 
+def overwritten(data: bytes, magic: bytes, place: int, new: bytes) -> bytes:
+    """The data with other bytes at a place after the last of these magic numbers."""
+    at = data.rindex(magic) + place
+    return data[:at] + new + data[at + len(new) :]
+
+
+def deflated(storage: bytes) -> bytes:
+    """A checkpoint of one tensor, packed again."""
+    data = {"m/data.pkl": holding(tensor()), "m/data/0": storage}
+    return packed(data, zipfile.ZIP_DEFLATED)
+
+
 def overlapping() -> bytes:
     """A zip file whose second storage is said to be where the first is."""
     data = checkpoint(holding(tensor()), s0=FLOATS, s1=FLOATS)
@@ -98,6 +110,31 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], type[TrainvizError], str]] = {
         "packed in a way",
     ),
     "a bomb": (lambda: bomb(100_000_000), RefusedError, "zip bomb"),
+    "a member that ends early": (
+        lambda: overwritten(deflated(FLOATS[:-1]), b"PK\1\2", 24, b"\x18"),
+        UnreadableError,
+        "lies about a member's size",
+    ),
+    "a member that is no deflate": (
+        lambda: overwritten(deflated(FLOATS), b"PK\3\4", 30 + len("m/data/0"), b"\xff"),
+        UnreadableError,
+        "damaged member",
+    ),
+    "stored, of another size": (
+        lambda: overwritten(SOUND, b"PK\1\2", 24, b"\x19"),
+        UnreadableError,
+        "lies about a member's size",
+    ),
+    "a long name before a member": (
+        lambda: overwritten(SOUND, b"PK\3\4", 26, b"\xff"),
+        UnreadableError,
+        "not where it says",
+    ),
+    "a long safetensors header": (
+        lambda: struct.pack("<Q", 20_000_000) + b"{" + bytes(20_000_000),
+        RefusedError,
+        "a header of 20,000,000 bytes",
+    ),
     "a long pickle": (
         lambda: packed({"m/data.pkl": bytes(135_000_000)}, zipfile.ZIP_DEFLATED),
         RefusedError,

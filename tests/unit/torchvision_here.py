@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _OPERATORS = ("nms", "qnms")  # those for which torchvision registers more when it is imported
 _declared: list[torch.library.Library] = []  # an operator lives as long as its library
@@ -38,3 +42,12 @@ def _needs(*packages: str) -> pytest.MarkDecorator:
 needs_torchvision = _needs("torchvision")
 needs_timm = _needs("torchvision", "timm")
 needs_onnx = _needs("onnx", "onnxruntime")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks in one thread: where others work too, two wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

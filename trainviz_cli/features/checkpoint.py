@@ -193,11 +193,9 @@ def _check_sizes(copies: dict[str, Copy]) -> None:
         RefusedError: One does.
     """
     for copy in copies.values():
-        for tensor in copy.values():
-            limit = _MOST_GAIN * tensor.storage.source.size + _SMALL
-            break
+        source = next(iter(copy.values())).storage.source
         loaded = sum(tensor.cost for tensor in copy.values())
-        if loaded > limit:
+        if loaded > _MOST_GAIN * source.size + _SMALL:
             raise RefusedError(f"{loaded >> 20:,} MiB of weights in far fewer bytes")
 
 

@@ -98,7 +98,8 @@ def read_layout(
     found = guess_layout(shape, batch, input_size)
     if found is None:
         named = f"layers with maps: {', '.join(others)}" if others else "choose another layer"
-        told = "; or say how to read it: --layout" if 3 <= len(shape) <= 4 else ""
+        places = math.prod(shape) > batch * max(shape[1:], default=1)
+        told = "; or say how to read it: --layout" if places and 3 <= len(shape) <= 4 else ""
         raise UsageError(f"{layer} gives no map, but {_what(shape, batch)}", hint=named + told)
     return found
 

@@ -1,6 +1,6 @@
 """The tensors of an ONNX graph as layers: asked for as outputs, computed by onnxruntime.
 
-Neither runs code from a file, and torch is not needed.
+A graph holds no code, but may name other files for its weights. torch is not needed.
 """
 
 from __future__ import annotations
@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from trainviz_cli.errors import NotFoundError, UnreadableError, UsageError
+from trainviz_cli.errors import (
+    MissingPackageError,
+    NotFoundError,
+    UnreadableError,
+    UsageError,
+)
 from trainviz_cli.features.layers import LayerRow, Output
 from trainviz_cli.features.layouts import guess_layout
 from trainviz_cli.features.one_line import one_line
-from trainviz_cli.features.packages import require
+from trainviz_cli.features.packages import require, version_in
 from trainviz_cli.imaging.tensors import as_array
 from trainviz_cli.model.keys import nearest
 
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
 
 # The numbers that onnx.TensorProto.DataType gives to what a picture may be.
 _TYPES: dict[int, type[np.floating[Any]]] = {1: np.float32, 10: np.float16, 11: np.float64}
+# Before it, a graph could read any file (CVE-2026-27489, CVE-2026-34446, CVE-2026-34447).
+_FIRST_SAFE = (1, 21)
 _SILENT = 4  # of onnxruntime's levels of logging: fatal errors alone
 
 
@@ -156,14 +163,17 @@ def open_onnx(path: Path) -> OnnxNetwork:
     """The graph in a file, with weights that lie in files beside it.
 
     Raises:
-        MissingPackageError: onnx is not installed.
+        MissingPackageError: onnx is not installed, or too old to be safe.
         NotFoundError: Nothing is there.
-        UnreadableError: It is no ONNX graph.
+        UnreadableError: It is no ONNX graph, or names files outside of its folder.
         UsageError: It takes something else than one picture.
     """
     if not path.is_file():
         raise NotFoundError(f"no such file: {path}")
     onnx = require("onnx")
+    if (version_in(onnx.__version__) or _FIRST_SAFE) < _FIRST_SAFE:
+        message = f"onnx {onnx.__version__} lets a graph read any file (CVE-2026-27489)"
+        raise MissingPackageError(message, hint='pip install "onnx>=1.21"')
     try:
         model = onnx.load(path)
     except Exception as error:  # protobuf's and onnx's own

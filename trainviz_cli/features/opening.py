@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trainviz_cli.errors import UnreadableError, UsageError
 from trainviz_cli.features.architectures import identify
@@ -16,7 +16,13 @@ from trainviz_cli.features.checkpoint import (
 )
 from trainviz_cli.features.network import ModelNetwork
 from trainviz_cli.features.packages import note_on_torch
-from trainviz_cli.features.preprocess import MEAN, STD, Preprocessing
+from trainviz_cli.features.preprocess import (
+    MEAN,
+    STD,
+    Preprocessing,
+    prepare,
+    prepare_array,
+)
 from trainviz_cli.features.tables import architecture
 
 if TYPE_CHECKING:
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
+    from PIL.Image import Image as Picture
     from torch import Tensor, nn
 
     from trainviz_cli.features.architectures import Candidate, Identification
@@ -65,11 +72,18 @@ class Opened(NamedTuple):
         network: What a picture goes through.
         preprocessing: What is done to it before.
         notes: What was assumed, found missing or left out, each in one line.
+        takes_arrays: Whether it takes arrays instead of tensors, and needs no torch.
     """
 
     network: Network
     preprocessing: Preprocessing
     notes: list[str]
+    takes_arrays: bool = False
+
+    def given(self, picture: Picture) -> Any:  # noqa: ANN401 - a tensor or array
+        """A picture as the network takes it: (1, C, H, W)."""
+        take = prepare_array if self.takes_arrays else prepare
+        return take(picture, self.preprocessing)
 
 
 def open_network(path: Path, wanted: Wanted) -> Opened:
@@ -87,13 +101,14 @@ def open_network(path: Path, wanted: Wanted) -> Opened:
     if checkpoint.kind == "onnx":
         from trainviz_cli.features.onnx_model import open_onnx
 
-        return _as_it_is(open_onnx(path), wanted, notes)
+        return _as_it_is(open_onnx(path), wanted, notes)._replace(takes_arrays=True)
     if checkpoint.kind == "exported":
         from trainviz_cli.features.exported import open_exported
 
         return _as_it_is(open_exported(path, unsafe=wanted.unsafe), wanted, notes)
     if wanted.unsafe and (model := _pickled_model(path)) is not None:
-        return _as_it_is(ModelNetwork(model), wanted, ["--unsafe: the file's own code was run"])
+        told = ["--unsafe: the file's own code was run", note_on_torch()]
+        return _as_it_is(ModelNetwork(model), wanted, list(filter(None, told)))
     return _rebuilt(checkpoint, wanted, notes)
 
 
@@ -104,8 +119,6 @@ def _rebuilt(checkpoint: Checkpoint, wanted: Wanted, notes: list[str]) -> Opened
         others = ", ".join(each for each in checkpoint.copies if each != name)
         notes.append(f"weights: {name} (--weights takes another: {others})")
     spec, prefix, size = _spec(checkpoint, shapes(copy), wanted, notes)
-    if note := note_on_torch():
-        notes.append(note)
     tensors = {key: load_tensor(stored) for key, stored in copy.items()}
     model, loaded = build_loaded(spec, tensors, prefix)
     _check(spec, loaded, wanted)

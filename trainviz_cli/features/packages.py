@@ -20,10 +20,7 @@ _LINES = {
     "onnx": "pip install onnx onnxruntime",
     "onnxruntime": "pip install onnx onnxruntime",
 }
-_CPU_LINE = (
-    "pip install --force-reinstall torch torchvision "
-    "--index-url https://download.pytorch.org/whl/cpu"
-)
+_CPU_LINE = "install both for the CPU, as https://pytorch.org/get-started says"
 _NO_OPERATORS = "operator torchvision::nms does not exist"
 # The first version without the hole, and its number. Both let a file run code or damage memory
 # even where torch was told to load weights only.
@@ -64,10 +61,9 @@ def note_on_torch() -> str | None:
         installed = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
         return None
-    found = re.match(r"(\d+)\.(\d+)", installed)
-    if found is None:
+    version = version_in(installed)
+    if version is None:
         return None
-    version = (int(found[1]), int(found[2]))
     holes = [name for first_without, name in _HOLES if version < first_without]
     if not holes:
         return None
@@ -75,6 +71,12 @@ def note_on_torch() -> str | None:
         f"torch {installed} has known holes in loading files ({', '.join(holes)}): "
         "load only files you trust, or update to torch 2.10 or later"
     )
+
+
+def version_in(text: str) -> tuple[int, int] | None:
+    """The first two numbers of a version, as 2.10 of `2.10.0+cpu`; None if it has none."""
+    found = re.match(r"([0-9]{1,9})\.([0-9]{1,9})", text)
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 def _broken(name: str, error: Exception, line: str) -> MissingPackageError:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from trainviz_cli.errors import UsageError
 from trainviz_cli.features.layers import layers_with_maps
 from trainviz_cli.features.layouts import read_layout, to_maps
 from trainviz_cli.features.opening import open_network
-from trainviz_cli.features.preprocess import prepare
 from trainviz_cli.features.view import channels_of, check_finite, dead_channels, show
 from trainviz_cli.imaging.mapsheet import Cell, on_one_scale
 from trainviz_cli.imaging.picture import open_picture
@@ -118,19 +118,19 @@ def _maps(
     opened: Opened, picture: Picture, plan: Plan, notes: dict[str, None]
 ) -> dict[str, NDArray[np.float32]]:
     """The maps of each layer, (C, H, W)."""
-    inputs = prepare(picture, opened.preprocessing)
+    inputs = opened.given(picture)
     given = opened.network.activations(inputs, plan.layers, plan.call)
     size = (int(inputs.shape[-2]), int(inputs.shape[-1]))
     maps = {}
     for layer in plan.layers:
         shape = tuple(given[layer].shape)
-        others: list[str] = []
-        if plan.layout == "auto" and len(shape) not in {3, 4}:
+        try:
+            layout = read_layout(shape, 1, size, plan.layout, layer=layer)
+        except UsageError:  # said again, with what there is instead
             others = layers_with_maps(opened.network.list_layers(inputs))
-        layout = read_layout(
-            shape, int(inputs.shape[0]), size, plan.layout, layer=layer, others=others
-        )
-        notes[f"{layer}: {'x'.join(map(str, shape[1:]))}, read as {layout}"] = None
+            layout = read_layout(shape, 1, size, plan.layout, layer=layer, others=others)
+        unsure = "" if layout.sure else "; other readings fit as well, --layout decides"
+        notes[f"{layer}: {'x'.join(map(str, shape[1:]))}, read as {layout}{unsure}"] = None
         maps[layer] = check_finite(to_maps(given[layer], layout), layer)
     return maps
 

@@ -189,13 +189,11 @@ def _list(plan: Plan, console: Console) -> None:
     """The layers of the network, as the picture goes through it."""
     from trainviz_cli.cli._console import note
     from trainviz_cli.features.opening import open_network
-    from trainviz_cli.features.preprocess import prepare
     from trainviz_cli.imaging.picture import open_picture
     from trainviz_cli.render.term.table import Column, table
 
     opened = open_network(plan.checkpoints[-1], plan.wanted)
-    inputs = prepare(open_picture(plan.pictures[0]), opened.preprocessing)
-    rows = opened.network.list_layers(inputs)
+    rows = opened.network.list_layers(opened.given(open_picture(plan.pictures[0])))
     for text in opened.notes:
         note(text)
     shown: list[Sequence[str]] = []
