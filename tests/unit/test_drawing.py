@@ -1154,6 +1154,15 @@ def test_what_is_seen_of_huge_shapes(far: float) -> None:
     assert red[rows < columns].max() <= 2
 
 
+@pytest.mark.parametrize("x", [3, 1_200_000, 2_390_000])
+def test_circles_on_a_long_image(x: int) -> None:
+    """On a strip of millions of pixels a circle is where it belongs, however far along."""
+    vis = plain(0, 3, 2_400_000)
+    vis.draw_circles(np.array([x, 1.5]), np.array([1.5]), face_colors=RED, alpha=1)
+    columns = np.flatnonzero(changed(vis).any(axis=0))
+    assert abs(columns.mean() + 0.5 - x) <= 1
+
+
 HUGE = """
 import sys, warnings
 import numpy as np

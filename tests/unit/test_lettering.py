@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -692,3 +693,41 @@ def test_the_same_text_again() -> None:
     for colour in ("g", "b", (1, 2, 3)):
         written("kept", colors=colour, outline_colors="auto")
     assert np.array_equal(written("kept", outline_colors="r", colors="#ffffff80"), first)
+
+
+FONTS = """
+import gc
+import numpy as np
+from PIL.ImageFont import FreeTypeFont
+from trainviz_cli import Visualizer
+
+vis = Visualizer(image=np.zeros((60, 80, 3), np.uint8))
+for number in range(400):
+    vis.set_image(np.zeros((60, 80, 3), np.uint8))
+    vis.draw_texts("abc", np.array([9, 9]), font_sizes=9 + number / 100)
+gc.collect()
+print(sum(isinstance(each, FreeTypeFont) for each in gc.get_objects()))
+"""
+
+
+def test_fonts_are_forgotten() -> None:
+    """Texts of ever new sizes don't keep the font of each: it is a third of a megabyte."""
+    done = subprocess.run(
+        [sys.executable, "-c", FONTS], capture_output=True, check=True, text=True, timeout=60
+    )
+    assert int(done.stdout) <= 100
+
+
+def test_texts_in_threads() -> None:
+    """Several threads may write, formulas too, each on its own image."""
+
+    def draw(number: int) -> bytes:
+        vis = plain()
+        for size in (8, 11, 14):
+            vis.draw_texts(["label", f"$x^{{{number}}}$"], np.array([[9, 9], [50, 60]]), size)
+        return vis.get_image().tobytes()
+
+    numbers = [0, 1, 2, 3] * 6
+    expected = {number: draw(number) for number in set(numbers)}
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(draw, numbers)) == [expected[number] for number in numbers]

@@ -18,6 +18,7 @@ from trainviz_cli import (
     VISBACKENDS,
     VISUALIZERS,
     BaseVisBackend,
+    FeatureRecorder,
     LocalVisBackend,
     TensorboardVisBackend,
     Visualizer,
@@ -477,3 +478,30 @@ def test_no_warning_without_cause(tmp_path: Path) -> None:
         backend = {"type": "LocalVisBackend"}
         with Visualizer(vis_backends=backend, save_dir=tmp_path) as vis:
             vis.add_scalar("a", float("nan"))
+
+
+def test_a_feature_map_from_a_training(tmp_path: Path) -> None:
+    """What a layer gave in training is drawn over the picture and stored, of a batch the first."""
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, 2, 1), torch.nn.ReLU())
+    images = torch.rand(2, 3, 32, 48)
+    local = {"type": "LocalVisBackend"}
+    with (
+        Visualizer(vis_backends=local, save_dir=tmp_path) as vis,
+        FeatureRecorder(model, ["0"], every=2) as recorder,
+    ):
+        for step in range(3):
+            model(images)
+            if recorder.fresh:
+                vis.add_featmap("layer", recorder["0"], images[0], step, channel_reduction=None)
+        expected = vis.draw_featmap(recorder["0"][0], images[0], None)
+    assert [(image.name, image.step) for image in open_run(tmp_path).images] == [
+        ("layer", 0),
+        ("layer", 2),
+    ]
+    with Image.open(open_run(tmp_path).images[-1].path) as stored:
+        assert (np.asarray(stored) == expected).all()
+
+
+def test_a_feature_map_without_backends() -> None:
+    """Nothing is drawn for nobody."""
+    Visualizer().add_featmap("layer", "no map")

@@ -7,7 +7,7 @@ placing: matplotlib 3.11, text.py.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from trainviz_cli.imaging.blending import blend_coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.font_manager import FontProperties
     from numpy.typing import NDArray
@@ -44,12 +44,17 @@ class Font(NamedTuple):
         ascent: How far lines reach above the baseline.
         descent: How far lines reach below it.
         gap: Between lines.
+        ink: Where the letters of a line have their ink: left, top, right and bottom.
+        small: How thickly a few letters cover their ink; see `_rendered`.
     """
 
     face: FreeTypeFont
     ascent: float
     descent: float
     gap: float
+    # Labels come again with the next picture. Kept with the font, and forgotten with it.
+    ink: Callable[[str], tuple[int, int, int, int]]
+    small: Callable[[str, int], NDArray[np.uint8]]
 
 
 class Line(NamedTuple):
@@ -106,15 +111,14 @@ def _load(path: str, index: int, pixels: float) -> Font:
     pixel = pixels / face.units_per_EM
     font = ImageFont.truetype(path, pixels, index)
     table = face.get_sfnt_table("OS/2")
-    if table is None:
-        ascent, descent = font.getmetrics()
-        return Font(font, ascent, descent, 0)
-    return Font(
-        font,
-        table["sTypoAscender"] * pixel,
-        -table["sTypoDescender"] * pixel,
-        table["sTypoLineGap"] * pixel,
-    )
+    ascent, descent = map(float, font.getmetrics())
+    gap = 0.0
+    if table is not None:
+        ascent, descent = table["sTypoAscender"] * pixel, -table["sTypoDescender"] * pixel
+        gap = table["sTypoLineGap"] * pixel
+    ink = lru_cache(maxsize=1024)(partial(_ink, font))
+    small = lru_cache(maxsize=1024)(partial(_rendered, font))
+    return Font(font, ascent, descent, gap, ink, small)
 
 
 def lay_out(text: str, font: Font, horizontal: str, vertical: str) -> Block:
@@ -131,7 +135,7 @@ def lay_out(text: str, font: Font, horizontal: str, vertical: str) -> Block:
     """
     texts = _LINE_END.split(text)
     gap = font.gap if len(texts) > 1 else 0
-    inks = [_ink(font.face, line) for line in texts]
+    inks = [font.ink(line) for line in texts]
     for ink in inks:
         across, down = ink[2] - ink[0], ink[3] - ink[1]
         if across * down > _MOST_PIXELS:
@@ -178,24 +182,23 @@ def write(
     for line in block.lines:
         x, y = round(place[0] + line.x + line.ink[0]), round(place[1] + line.y + line.ink[1])
         if outline is not None:
-            coverage = _coverage(font.face, line.text, border)
+            coverage = _coverage(font, line.text, border)
             blend_coverage(pixels, coverage, x - border, y - border, outline)
-        coverage = _coverage(font.face, line.text, 0)
+        coverage = _coverage(font, line.text, 0)
         if colour[3:] not in {(), (1,)}:
             coverage = np.rint(coverage * colour[3]).astype(np.uint8)
         blend_coverage(pixels, coverage, x, y, [int(part) for part in colour[:3]])
 
 
-def _coverage(face: FreeTypeFont, text: str, border: int) -> NDArray[np.uint8]:
-    """How thickly letters cover the pixels of their ink, and as many around as the border.
-
-    Labels come again with the next picture: what is small is kept.
-    """
-    is_small = len(text) <= _MOST_KEPT and face.size <= _MOST_KEPT
-    return (_kept if is_small else _rendered)(face, text, border)
+def _coverage(font: Font, text: str, border: int) -> NDArray[np.uint8]:
+    """How thickly letters cover the pixels of their ink, and as many around as the border."""
+    if len(text) <= _MOST_KEPT and font.face.size <= _MOST_KEPT:
+        return font.small(text, border)
+    return _rendered(font.face, text, border)
 
 
 def _rendered(face: FreeTypeFont, text: str, border: int) -> NDArray[np.uint8]:
+    """The same, rendered anew."""
     from PIL import Image, ImageDraw
 
     left, top, right, bottom = _ink(face, text)
@@ -205,10 +208,6 @@ def _rendered(face: FreeTypeFont, text: str, border: int) -> NDArray[np.uint8]:
     return np.asarray(ink)
 
 
-_kept = lru_cache(maxsize=1024)(_rendered)
-
-
-@lru_cache(maxsize=1024)
 def _ink(face: FreeTypeFont, text: str) -> tuple[int, int, int, int]:
     """Where the letters' ink is, of all that stand in a line."""
     left, top, right, bottom = face.getbbox(text, anchor=_ANCHOR)

@@ -122,8 +122,8 @@ def draw_circles(canvas: Canvas, center: object, radius: object, edges: Edges) -
     reach = radii[:, None]
     with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is outside
         canvas.warn_outside("circle", np.concatenate((centers - reach, centers + reach)))
-        near = [_near_circle(canvas, *each) for each in zip(centers, radii, strict=True)]
-    circles = [Circle((x, y), radius) for x, y, radius in near]
+        near = _near_circles(canvas, np.column_stack((centers, radii)))
+    circles = [Circle((x, y), radius) for x, y, radius in near.tolist()]
     canvas.draw(PatchCollection(circles, **edges.looks(canvas, len(circles))))
 
 
@@ -157,22 +157,25 @@ def draw_polygons(canvas: Canvas, polygons: object, edges: Edges) -> None:
     canvas.draw(PolyCollection(shapes, **edges.looks(canvas, len(shapes))))
 
 
-def _near_circle(
-    canvas: Canvas, center: NDArray[np.float64], radius: float
-) -> tuple[float, float, float]:
-    """A circle as it is seen, x, y and radius: from a huge one hardly more than a straight line."""
+def _near_circles(canvas: Canvas, circles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Circles as they are seen: of a huge one hardly more than a straight line.
+
+    Args:
+        canvas: The picture.
+        circles: (N, 3): x, y and radius.
+    """
+    far = _FAR + max(canvas.width, canvas.height)
+    if (np.abs(circles) <= far).all():
+        return circles
     middle = np.array([canvas.width / 2, canvas.height / 2])
-    away = center - middle
-    distance = float(np.hypot(*away))
-    if not np.isfinite((distance, radius)).all():
-        return np.nan, np.nan, np.nan  # is seen nowhere
-    if max(distance, abs(radius)) <= _FAR:
-        return float(center[0]), float(center[1]), radius
-    # A smaller one that touches it from inside where it is nearest to the middle.
-    small = min(abs(radius), _FAR)
-    x, y = middle + away / (distance or 1) * np.clip(distance - abs(radius), -_FAR, _FAR)
-    x, y = (x, y) + away / (distance or 1) * small
-    return float(x), float(y), small
+    away, radii = circles[:, :2] - middle, np.abs(circles[:, 2:])
+    distances = np.hypot(away[:, :1], away[:, 1:])
+    # Smaller ones that touch them from inside where they are nearest to the middle.
+    small = np.minimum(radii, far)
+    reach = np.clip(distances - radii, -far, far) + small
+    near = np.hstack((middle + away / np.maximum(distances, 1) * reach, small))
+    near[~np.isfinite(circles).all(axis=1)] = np.nan  # is seen nowhere
+    return np.where(np.maximum(distances, radii) <= far, circles, near)
 
 
 def _near_polygon(canvas: Canvas, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.font_manager import FontProperties
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _POINTS_PER_INCH = 72
 _MOST_PIXELS = 4096  # of a font size
 _AUTO = "auto"
+_FORMULAS = Lock()  # matplotlib reads one at a time, whatever the thread
 _REACH = 1e6  # no text from farther away is seen, in pixels
 
 
@@ -133,7 +135,12 @@ def _draw_formula(canvas: Canvas, text: str, place: list[float], look: _Look) ->
         border = withStroke(linewidth=2 * HALO * look.size, foreground=for_matplotlib(outline))
         drawn.set_path_effects([border])
     drawn.set_transform(canvas.to_display)
-    canvas.draw(drawn)
+
+    def paint(_: object) -> None:
+        with _FORMULAS:
+            canvas.paint(drawn)
+
+    canvas.mark(drawn.zorder, paint)
 
 
 class _Boxes:
