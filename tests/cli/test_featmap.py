@@ -299,7 +299,7 @@ def test_more_channels_than_there_are(
     """All are shown, and that is said."""
     ran = trainviz("featmap", resnet18, photo, "--layer", "conv1", "--topk", "100")
     assert ran.code == 0
-    assert "it has 64 channels, so all are shown" in ran.err
+    assert "all of its 64 channels are shown" in ran.err
     assert size(here / "photo_conv1.png") == (8 * 90, 8 * 60)
 
 
@@ -501,3 +501,102 @@ def test_without_torch(own: Path, photo: Path) -> None:
     assert done.stderr == (
         "trainviz: torch is not installed\n  hint: pip install torch torchvision\n"
     )
+
+
+# What a user may get wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "photo.png"], "one of the files to look at"),
+        (["-o", "own.pth/a.png"], "is no folder"),
+        (["-o", "-"], "no folder"),
+        (["-o", "a.jpg"], "hint: -o a.png"),
+        (["-o", f"{'z' * 300}.png"], "File name too long"),
+        (["--alpha", "nan"], "no number"),
+        (["--mean", "nan"], "no list"),
+        (["--std", "1e300"], "no list"),
+        (["--resize", "99999x99999"], "too large"),
+        (["--input-size", "99999x99999"], "too large"),
+        (["--arrangement", "2"], "no size such as 2x3"),
+        (["--view", "eigencam", "--topk", "3"], "one map"),
+        (["--image", ""], "without a name"),
+        (["--image", "y" * 3000], "can't read"),
+    ],
+)
+def test_wrong_usage(
+    trainviz: Any, own: Path, photo: Path, arguments: list[str], said: str
+) -> None:
+    """One line and a documented code, before any file is touched."""
+    before = photo.read_bytes(), own.read_bytes()
+    plain = ["featmap", own, photo, "--layer", "small", "--model", "net.py:Two"]
+    ran = trainviz(*plain, *arguments)
+    assert ran.code in {2, 4}, ran.err
+    assert said in ran.err
+    assert len(ran.err.splitlines()) <= 4  # notes, and the error with its hint
+    assert (photo.read_bytes(), own.read_bytes()) == before
+
+
+def test_names_that_are_too_long(trainviz: Any, own: Path, photo: Path) -> None:
+    """A path that no system has is one that isn't there."""
+    long = "y" * 3000
+    for arguments in ([long, photo], [own, photo, "--model", f"{long}.py:Net"]):
+        ran = trainviz("featmap", *arguments, "--layer", "small")
+        assert ran.code in {3, 4}, ran.err
+        assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("folder", ["run v1.0", "run.png", "new.dir/", "plain"])
+def test_folders_with_any_name(
+    trainviz: Any, here: Path, own: Path, photo: Path, folder: str
+) -> None:
+    """A folder that is there, or a name that ends like one, is a folder."""
+    if folder.startswith("run"):
+        (here / folder).mkdir()
+    plain = ["featmap", own, photo, "--layer", "small", "--model", "net.py:Two"]
+    ran = trainviz(*plain, "-o", folder)
+    assert ran.code == 0, ran.err
+    assert size(here / folder / "photo_small.png") == (90, 60)
+
+
+def test_pictures_of_one_name(trainviz: Any, here: Path, own: Path, photo: Path) -> None:
+    """Each has a file of its own."""
+    for folder in "ab":
+        (here / folder).mkdir()
+        (here / folder / "photo.png").write_bytes(photo.read_bytes())
+    plain = ["featmap", own, "a/photo.png", "--image", "b/photo.png", "--image", photo]
+    ran = trainviz(*plain, "--layer", "small", "--model", "net.py:Two", "-o", "out/")
+    assert ran.code == 0, ran.err
+    assert len(set(ran.lines)) == len(list((here / "out").iterdir())) == 3
+
+
+def test_a_network_with_other_parameters_first(trainviz: Any, here: Path, photo: Path) -> None:
+    """How many channels a picture has is said by the first convolution, not by what precedes it."""
+    (here / "pe.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.position = torch.nn.Parameter(torch.zeros(1, 32, 1, 1))\n"
+        "        self.patch = torch.nn.Conv2d(3, 32, 8, 8)\n"
+        "    def forward(self, x):\n"
+        "        return self.patch(x) + self.position\n"
+    )
+    state = {
+        "position": torch.zeros(1, 32, 1, 1),
+        "patch.weight": torch.rand(32, 3, 8, 8),
+        "patch.bias": torch.zeros(32),
+    }
+    torch.save(state, "pe.pth")
+    ran = trainviz("featmap", "pe.pth", photo, "--layer", "patch", "--model", "pe.py:Net")
+    assert ran.code == 0, ran.err
+
+
+def test_a_forward_that_exits(trainviz: Any, here: Path, own: Path, photo: Path) -> None:
+    """It is an error of the user's code, told as one."""
+    text = TINY.replace("return self.small(x)", "import sys; sys.exit(3)")
+    (here / "net.py").write_text(text)
+    ran = trainviz("featmap", own, photo, "--layer", "small", "--model", "net.py:Two")
+    assert ran.code == 2
+    assert "the forward pass failed" in ran.err

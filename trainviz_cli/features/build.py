@@ -183,6 +183,12 @@ def _a(value: object) -> str:
     return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
+def input_channels(model: nn.Module) -> int:
+    """How many channels a model's pictures have; 3 if its first convolution doesn't say."""
+    stem = _stem(model)
+    return stem[1].in_channels if stem else 3
+
+
 def _stem(model: nn.Module) -> tuple[str, _ConvNd] | None:
     """The first convolution of all channels at once: it sees the picture."""
     from torch.nn.modules.conv import _ConvNd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ def checkpoint_files(path: Path) -> list[Path]:
     Raises:
         NotFoundError: There is nothing, or nothing of the kind in the folder.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises for a name that is too long
         return [path]
     found = [
         file
@@ -49,10 +50,12 @@ def picture_files(paths: Iterable[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - as above
             files.append(path)
             continue
-        found = [file for file in path.iterdir() if file.suffix.lower() in _PICTURES]
+        found = [
+            file for file in path.glob("*") if file.suffix.lower() in _PICTURES and file.is_file()
+        ]
         if not found:
             names = ", ".join(sorted(_PICTURES))
             raise NotFoundError(f"there is no picture in {path}", hint=f"looked for {names}")
@@ -66,10 +69,8 @@ def _in_order(files: Iterable[Path]) -> list[Path]:
 
 
 def _order(file: Path) -> tuple[bool, list[tuple[int, str]]]:
-    parts = re.split(r"(\d+)", f"{file.parent.name}/{file.stem}")
-    has_number = any(part.isdecimal() for part in re.split(r"(\d+)", file.stem)) or any(
-        part.isdecimal() for part in re.split(r"(\d+)", file.parent.name)
-    )
-    return not has_number, [
+    name = f"{file.parent.name}/{file.stem}"
+    parts = re.split(r"(\d+)", name)
+    return not any(char.isdecimal() for char in name), [
         (int(part), "") if part.isdecimal() else (-1, part.lower()) for part in parts
     ]

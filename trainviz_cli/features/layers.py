@@ -182,7 +182,7 @@ def run(model: nn.Module, inputs: Any) -> object:  # noqa: ANN401 - what its for
     with _evaluating(model), torch.no_grad(), stance:
         try:
             return model(*arguments, **named)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a forward may be anybody's code
             raise UsageError(
                 f"the forward pass failed: {one_line(error)}{whereabouts(error)}",
                 hint="does the size of the input fit, and is it the right model?",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trainviz_cli.errors import UnreadableError, UsageError
 from trainviz_cli.features.architectures import identify
-from trainviz_cli.features.build import build_loaded, parse_spec
+from trainviz_cli.features.build import build_loaded, input_channels, parse_spec
 from trainviz_cli.features.checkpoint import (
     choose,
     load_tensor,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from PIL.Image import Image as Picture
-    from torch import Tensor, nn
+    from torch import nn
 
     from trainviz_cli.features.architectures import Candidate, Identification
     from trainviz_cli.features.build import Spec
@@ -106,7 +106,8 @@ def open_network(path: Path, wanted: Wanted) -> Opened:
         from trainviz_cli.features.exported import open_exported
 
         return _as_it_is(open_exported(path, unsafe=wanted.unsafe), wanted, notes)
-    if wanted.unsafe and (model := _pickled_model(path)) is not None:
+    is_whole = wanted.unsafe and wanted.model is None
+    if is_whole and (model := _pickled_model(path)) is not None:
         told = ["--unsafe: the file's own code was run", note_on_torch()]
         return _as_it_is(ModelNetwork(model), wanted, list(filter(None, told)))
     return _rebuilt(checkpoint, wanted, notes)
@@ -118,13 +119,12 @@ def _rebuilt(checkpoint: Checkpoint, wanted: Wanted, notes: list[str]) -> Opened
     if len(checkpoint.copies) > 1:
         others = ", ".join(each for each in checkpoint.copies if each != name)
         notes.append(f"weights: {name} (--weights takes another: {others})")
-    spec, prefix, size = _spec(checkpoint, shapes(copy), wanted, notes)
+    spec, prefix = _spec(checkpoint, shapes(copy), wanted, notes)
     tensors = {key: load_tensor(stored) for key, stored in copy.items()}
     model, loaded = build_loaded(spec, tensors, prefix)
     _check(spec, loaded, wanted)
     notes += _told(loaded)
-    channels = _channels(model.state_dict())
-    preprocessing = _preprocessing(spec, channels, size, wanted)
+    preprocessing = _preprocessing(spec, input_channels(model), wanted)
     notes.append(f"input: {_said(preprocessing)}")
     return Opened(ModelNetwork(model), preprocessing, notes)
 
@@ -134,10 +134,10 @@ def _spec(
     stored: Mapping[str, tuple[int, ...]],
     wanted: Wanted,
     notes: list[str],
-) -> tuple[Spec, str | None, tuple[int, int] | None]:
-    """What names the model, what stands before its tensors' names, and its pictures' size."""
+) -> tuple[Spec, str | None]:
+    """What names the model, and what stands before its tensors' names, if that is known."""
     if wanted.model is not None:
-        return parse_spec(wanted.model), None, None
+        return parse_spec(wanted.model), None
     found = identify(stored)
     if not found.answers:
         raise _unknown(checkpoint, stored, found)
@@ -147,7 +147,7 @@ def _spec(
     if len(found.answers) > 1:
         same = [f"{each.library}:{each.name}" for each in found.answers[1 : _MOST_NAMED + 1]]
         notes.append(f"the same tensors are in {', '.join(same)}; --model decides")
-    return spec, best.prefix, None
+    return spec, best.prefix
 
 
 def _assumed(best: Candidate) -> str:
@@ -210,16 +210,13 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(listed[:3]) + more
 
 
-def _preprocessing(
-    spec: Spec, channels: int, size: tuple[int, int] | None, wanted: Wanted
-) -> Preprocessing:
-    mean: tuple[float, ...] = MEAN
-    std: tuple[float, ...] = STD
+def _preprocessing(spec: Spec, channels: int, wanted: Wanted) -> Preprocessing:
+    found = Preprocessing(None, channels=channels)
     if spec.source in {"torchvision", "timm"}:
         known = architecture(spec.source, spec.name)
-        size = known.input_size[1:] if known.input_size else size
-        mean, std = known.mean or mean, known.std or std
-    return _as_wanted(Preprocessing(size, mean, std, channels), wanted)
+        size = known.input_size[1:] if known.input_size else None
+        found = Preprocessing(size, known.mean or MEAN, known.std or STD, channels)
+    return _as_wanted(found, wanted)
 
 
 def _as_wanted(found: Preprocessing, wanted: Wanted) -> Preprocessing:
@@ -245,11 +242,6 @@ def _as_it_is(network: Network, wanted: Wanted, notes: list[str]) -> Opened:
         size = (height, width) if height and width else None
     preprocessing = _as_wanted(Preprocessing(size, channels=channels), wanted)
     return Opened(network, preprocessing, [*notes, f"input: {_said(preprocessing)}"])
-
-
-def _channels(tensors: Mapping[str, Tensor]) -> int:
-    """How many channels the first convolution takes."""
-    return next((each.shape[1] for each in tensors.values() if each.ndim == 4), 3)
 
 
 def _pickled_model(path: Path) -> nn.Module | None:

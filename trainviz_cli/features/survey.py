@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,12 +12,18 @@ from trainviz_cli.errors import UsageError
 from trainviz_cli.features.layers import layers_with_maps
 from trainviz_cli.features.layouts import read_layout, to_maps
 from trainviz_cli.features.opening import open_network
-from trainviz_cli.features.view import channels_of, check_finite, dead_channels, show
+from trainviz_cli.features.view import (
+    DEFAULT_TOPK,
+    channels_of,
+    check_finite,
+    dead_channels,
+    show,
+)
 from trainviz_cli.imaging.mapsheet import Cell, on_one_scale
 from trainviz_cli.imaging.picture import open_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -86,7 +94,7 @@ def survey(plan: Plan, tell: Callable[[str], None], begin: Callable[[], None]) -
     channels: dict[tuple[Path, str], list[int]] = {}
     found: dict[tuple[Path, Path, str], Seen] = {}
     for path in plan.pictures:
-        if not path.is_file():  # before anything takes long
+        if not os.path.isfile(path):  # noqa: PTH113 - said before anything takes long
             open_picture(path)
     notes: dict[str, None] = {}
     for checkpoint in reversed(plan.checkpoints):  # the last one chooses the channels
@@ -103,8 +111,9 @@ def survey(plan: Plan, tell: Callable[[str], None], begin: Callable[[], None]) -
                 shown = show(maps, plan.view, channels[path, layer], height, width)
                 cells = [Cell(each.values, image, each.label) for each in shown]
                 found[path, checkpoint, layer] = Seen(checkpoint, path, layer, cells)
-        for note in (*opened.notes, *notes):
-            tell(note)
+        notes |= dict.fromkeys(opened.notes)
+    for note in notes:
+        tell(note)
     seen = [
         found[path, checkpoint, layer]
         for path in plan.pictures
@@ -138,8 +147,8 @@ def _maps(
 def _notice(layer: str, maps: NDArray[np.float32], view: View, notes: dict[str, None]) -> None:
     if dead := dead_channels(maps):
         notes[f"{layer}: {dead:,} of {len(maps):,} channels have one value everywhere"] = None
-    if view.is_grid and view.topk > len(maps):
-        notes[f"{layer}: it has {len(maps)} channels, so all are shown"] = None
+    if view.is_grid and view.topk > len(maps) and view.topk != DEFAULT_TOPK:
+        notes[f"{layer}: all of its {len(maps)} channels are shown"] = None
 
 
 def _at_size(picture: Picture, plan: Plan) -> NDArray[np.uint8]:
@@ -163,33 +172,34 @@ def _scaled(seen: list[Seen], plan: Plan) -> list[Seen]:
     """The maps of a layer on one scale, where that is asked for or they are to be compared."""
     if not plan.shared and len(plan.checkpoints) == 1:
         return seen
-    for layer in plan.layers:
-        own = [each for each in seen if each.layer == layer]
-        scaled = iter(on_one_scale([cell for each in own for cell in each.cells]))
-        for each in own:
-            each.cells[:] = [next(scaled) for _ in each.cells]
-    return seen
+    scaled = {
+        layer: iter(on_one_scale([c for each in seen if each.layer == layer for c in each.cells]))
+        for layer in plan.layers
+    }
+    return [each._replace(cells=[next(scaled[each.layer]) for _ in each.cells]) for each in seen]
 
 
 def _labelled(seen: list[Seen], plan: Plan) -> list[Seen]:
     """The cells with whatever tells them apart before what they say."""
+    pictures, checkpoints = short_names(plan.pictures), short_names(plan.checkpoints)
+    labelled = []
     for each in seen:
         parts = [
-            *([each.picture.stem] if len(plan.pictures) > 1 else []),
-            *(
-                [_short_name(each.checkpoint, plan.checkpoints)]
-                if len(plan.checkpoints) > 1
-                else []
-            ),
+            *([pictures[each.picture]] if len(plan.pictures) > 1 else []),
+            *([checkpoints[each.checkpoint]] if len(plan.checkpoints) > 1 else []),
             *([each.layer] if len(plan.layers) > 1 else []),
         ]
-        before = "  ".join(parts)
-        each.cells[:] = [
-            cell._replace(label=f"{before}  {cell.label}".strip()) for cell in each.cells
-        ]
-    return seen
+        cells = [cell._replace(label="  ".join((*parts, cell.label))) for cell in each.cells]
+        labelled.append(each._replace(cells=cells))
+    return labelled
 
 
-def _short_name(path: Path, all_paths: Iterable[Path]) -> str:
-    """The file's name, or its folder's where all files are called the same."""
-    return path.stem if len({each.stem for each in all_paths}) > 1 else path.parent.name
+def short_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """What files are called: their names, with their folders where several have one name."""
+    counts = Counter(path.stem for path in paths)
+    named = {
+        path: path.stem if counts[path.stem] == 1 else f"{path.resolve().parent.name}/{path.stem}"
+        for path in paths
+    }
+    again = Counter(named.values())
+    return {path: name if again[name] == 1 else str(path) for path, name in named.items()}

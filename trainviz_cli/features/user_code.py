@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from contextlib import contextmanager, redirect_stdout
 from functools import reduce
@@ -62,7 +63,7 @@ def from_file(path: Path, name: str) -> Any:  # noqa: ANN401 - whatever the file
         MissingPackageError: It imports a package that is not installed.
         UnreadableError: It is no Python file, or an error was raised in it.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - pathlib raises for a name that is too long
         raise NotFoundError(f"no such file: {path}")
     own_name = f"trainviz_model_{path.stem}"
     spec = importlib.util.spec_from_file_location(own_name, path.resolve())

@@ -23,6 +23,9 @@ _BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 _SAYS = {"sum": "mean", "abs": "mean |x|", "max": "max", "var": "variance"}
 
 
+DEFAULT_TOPK = 20  # MMEngine's
+
+
 class View(NamedTuple):
     """What is shown of a layer.
 
@@ -34,7 +37,7 @@ class View(NamedTuple):
     """
 
     reduction: str | None = "squeeze_mean"
-    topk: int = 20
+    topk: int = DEFAULT_TOPK
     sort: str = "sum"
     eigencam: bool = False
 

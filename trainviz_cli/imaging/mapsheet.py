@@ -23,7 +23,7 @@ _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _LETTER_PIXELS = 14.0
 _MARGIN = 4
 _BAR_PIXELS = 14  # how wide the colours of a bar are
-_ENERGY_SAMPLES = 1 << 14  # places of a map that its principal component is found from
+_PRINCIPAL_SAMPLES = 1 << 14  # places of a map that its principal component is found from
 
 
 class Cell(NamedTuple):
@@ -123,7 +123,7 @@ def principal(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     channels = maps.reshape(len(maps), -1)
     centered = channels - channels.mean(axis=1, keepdims=True)
     # The direction among channels hardly needs every pixel of an early layer.
-    some = centered[:, :: -(-centered.shape[1] // _ENERGY_SAMPLES)].astype(np.float64)
+    some = centered[:, :: -(-centered.shape[1] // _PRINCIPAL_SAMPLES)].astype(np.float64)
     if some.shape[0] <= some.shape[1]:
         direction = np.linalg.eigh(some @ some.T)[1][:, -1]
     else:

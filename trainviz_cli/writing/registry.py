@@ -126,7 +126,7 @@ class Registry:
 def _find_by_path(path: str) -> type[Any] | None:
     """The class at `package.module.Class`; what goes wrong inside the module is its own error."""
     home, _, name = path.rpartition(".")
-    if not home:
+    if not home or home.startswith("."):
         return None
     try:
         found = getattr(import_module(home), name, None)

@@ -140,7 +140,8 @@ class Visualizer(Drawing):
             **options: As `draw_featmap` takes them.
         """
         if self._vis_backends:
-            first = featmap[0] if getattr(featmap, "ndim", 0) == 4 else featmap
+            is_batch = getattr(featmap, "ndim", 0) == 4 and len(featmap) > 0
+            first = featmap[0] if is_batch else featmap
             self.add_image(name, self.draw_featmap(first, image, **options), step)
 
     def add_scalar(self, name: str, value: object, step: int = 0, **kwargs: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,24 +19,42 @@ if TYPE_CHECKING:
     from trainviz_cli.features.survey import Plan
 
 
+_SIDES = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
+_MOST_PIXELS = 1 << 26  # of a size that is asked for
+_LARGEST = 1e6  # of what pictures are normalised by
+
+
 def _sides(_: click.Context, parameter: click.Parameter, text: str | None) -> Any:  # noqa: ANN401 - a pair, or None
     """`HxW` as two numbers."""
     if text is None:
         return None
     if text == "none" and parameter.name == "input_size":
         return "own"
-    found = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
+    found = _SIDES.fullmatch(text)
     if not found:
-        raise click.BadParameter(f"{text!r} is no size such as 480x640")
-    return int(found[1]), int(found[2])
+        example = "2x3" if parameter.name == "arrangement" else "480x640"
+        raise click.BadParameter(f"{text!r} is no size such as {example}")
+    sides = int(found[1]), int(found[2])
+    if sides[0] * sides[1] > _MOST_PIXELS:
+        raise click.BadParameter(f"{text} is too large")
+    return sides
 
 
 def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...] | None:
     """`0.5,0.5,0.5` as numbers."""
     try:
-        return None if text is None else tuple(map(float, text.split(",")))
+        numbers = None if text is None else tuple(map(float, text.split(",")))
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no list such as 0.5,0.5,0.5") from None
+        numbers = ()
+    if numbers is not None and not (numbers and all(abs(each) < _LARGEST for each in numbers)):
+        raise click.BadParameter(f"{text!r} is no list such as 0.5,0.5,0.5")
+    return numbers
+
+
+def _opacity(_: click.Context, __: click.Parameter, alpha: float) -> float:
+    if isnan(alpha):  # which is in every range
+        raise click.BadParameter("nan is no number from 0 to 1")
+    return alpha
 
 
 @click.command("featmap")
@@ -64,7 +83,13 @@ def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[f
 )
 @click.option("--resize", callback=_sides, metavar="HxW", help="Size of the drawn map.")
 @click.option("--full-size", is_flag=True, help="As large as the picture, also where that is much.")
-@click.option("--alpha", type=click.FloatRange(0, 1), default=0.5, help="How opaque.  [0.5]")
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    callback=_opacity,
+    help="How opaque.  [0.5]",
+)
 @click.option("--cmap", default="jet", metavar="NAME", help="jet, viridis, magma, gray, ...  [jet]")
 @click.option("--colorbar", is_flag=True, help="Say which values the colours are.")
 @click.option(
@@ -126,43 +151,46 @@ def _plan(checkpoint: str, picture: str, options: dict[str, Any]) -> Plan:
     from trainviz_cli.features.files import checkpoint_files, picture_files
     from trainviz_cli.features.opening import Wanted
     from trainviz_cli.features.survey import Plan
-    from trainviz_cli.features.view import View
+    from trainviz_cli.features.view import DEFAULT_TOPK, View
 
     topk, reduction = options["topk"], options["reduction"]
     if topk == 0 or (topk is not None and topk < -1):
         raise UsageError("--topk is a number of channels, or -1")
     if topk is not None and reduction in {"squeeze_mean", "select_max"}:
         raise UsageError(f"--channel-reduction {reduction} shows one map, --topk several")
+    if topk is not None and options["view"] == "eigencam":
+        raise UsageError("--view eigencam shows one map, --topk several")
+    if "" in {checkpoint, picture, *options["more_checkpoints"], *options["more_pictures"]}:
+        raise UsageError("a file without a name", hint="is a variable empty?")
     several = topk is not None or reduction == "none"
     chosen = None if several else reduction or "squeeze_mean"
     places = [Path(each) for each in (checkpoint, *options["more_checkpoints"])]
     pictures = [Path(each) for each in (picture, *options["more_pictures"])]
     about = ("model", "weights", "unsafe", "input_size", "mean", "std")
+    checkpoints = [file for place in places for file in checkpoint_files(place)]
     return Plan(
-        [file for place in places for file in checkpoint_files(place)],
-        picture_files(pictures),
-        list(dict.fromkeys(options["layers"])),
-        Wanted(**{name: options[name] for name in about}),
-        View(chosen, 20 if topk is None else topk, options["sort"], options["view"] == "eigencam"),
-        options["layout"],
-        options["call"],
-        options["resize"],
-        options["full_size"],
-        options["norm"] == "shared",
+        checkpoints=list(dict.fromkeys(checkpoints)),
+        pictures=picture_files(pictures),
+        layers=list(dict.fromkeys(options["layers"])),
+        wanted=Wanted(**{name: options[name] for name in about}),
+        view=View(chosen, topk or DEFAULT_TOPK, options["sort"], options["view"] == "eigencam"),
+        layout=options["layout"],
+        call=options["call"],
+        size=options["resize"],
+        full_size=options["full_size"],
+        shared=options["norm"] == "shared",
     )
 
 
 def _draw(plan: Plan, output: str | None, options: dict[str, Any]) -> list[Path]:
     """Writes the pictures, and says where."""
-    from pathlib import Path
-
     from trainviz_cli.cli._console import note, working
     from trainviz_cli.features.sheets import check_output, write_sheets
     from trainviz_cli.features.survey import survey
     from trainviz_cli.imaging.colormap import table
     from trainviz_cli.imaging.mapsheet import Looks
 
-    target = check_output(Path(output) if output else None, plan)
+    target = check_output(output, plan)
     looks = Looks(options["alpha"], options["cmap"], options["colorbar"])
     try:
         table(looks.cmap)
