@@ -6,6 +6,8 @@ A name is looked up among the classes registered, then in the files beside (`loc
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from trainviz_cli.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
 _BACKENDS = "trainviz_cli.writing.backends"
 _BACKEND_SUFFIX = "VisBackend"
@@ -148,3 +150,46 @@ VISBACKENDS = Registry("backend", _backends_beside, "trainviz.backends")
 VISUALIZERS = Registry(
     "visualizer", lambda: {"Visualizer": "trainviz_cli.writing.visualizer"}, "trainviz.visualizers"
 )
+
+
+def built_backends(given: object, save_dir: str | None) -> Iterator[tuple[str, Any]]:
+    """The backends by name; those that lack a folder are left out, with a warning.
+
+    Args:
+        given: Backends, or dicts that describe them, or one of either; None are none.
+        save_dir: Their folder, where a dict has none.
+
+    Raises:
+        TypeError: It is nothing of the kind.
+        NotFoundError: There is no backend of a dict's `type`.
+    """
+    if given is None:
+        return
+    backends = given if isinstance(given, list | tuple) else [given]
+    if not all(isinstance(each, Mapping) or hasattr(each, "add_scalar") for each in backends):
+        raise TypeError(
+            f"vis_backends must be a list of dicts or a list of backends, not {given!r}"
+        )
+    for each in backends:
+        backend, name = each, None
+        if isinstance(each, Mapping):
+            arguments = {"save_dir": save_dir, **each}
+            name = arguments.pop("name", None)
+            backend = VISBACKENDS.build(arguments)
+        if _lacks_folder(backend):
+            warnings.warn(
+                f"Failed to add {type(backend)}, please provide the `save_dir` argument.",
+                stacklevel=4,
+            )
+            continue
+        yield name or type(backend).__name__, backend
+
+
+def _lacks_folder(backend: object) -> bool:
+    """Whether a backend's constructor demands a `save_dir`, and it was given None."""
+    if getattr(backend, "_save_dir", "") is not None:
+        return False
+    from inspect import Parameter, signature
+
+    argument = signature(type(backend).__init__).parameters.get("save_dir")
+    return argument is not None and argument.default is Parameter.empty

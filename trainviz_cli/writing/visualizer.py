@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from trainviz_cli.errors import UsageError
 from trainviz_cli.imaging.drawing import Drawing
 from trainviz_cli.writing.distributed import rank
-from trainviz_cli.writing.registry import VISBACKENDS, VISUALIZERS
+from trainviz_cli.writing.registry import VISUALIZERS, built_backends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
     from types import TracebackType
 
     import numpy as np
@@ -84,7 +83,7 @@ class Visualizer(Drawing):
         self._failures: dict[str, int] = {}
         self._vis_backends: dict[str, BaseVisBackend] = {}
         folder = None if save_dir is None else os.path.join(save_dir, _DATA_FOLDER)  # noqa: PTH118 - a str, as foreign backends expect it
-        for key, backend in _built(vis_backends, folder):
+        for key, backend in built_backends(vis_backends, folder):
             if key in self._vis_backends:
                 raise RuntimeError(f"vis_backend name {key} already exists")
             self._vis_backends[key] = backend
@@ -323,40 +322,6 @@ def _checked_name(name: object) -> str:
     if not name:
         raise ValueError("name argument must be an non-empty string.")
     return name
-
-
-def _built(given: object, save_dir: str | None) -> Iterator[tuple[str, Any]]:
-    """The backends by name, those left out that lack a folder."""
-    if given is None:
-        return
-    backends = given if isinstance(given, list | tuple) else [given]
-    if not all(isinstance(each, Mapping) or hasattr(each, "add_scalar") for each in backends):
-        raise TypeError(
-            f"vis_backends must be a list of dicts or a list of backends, not {given!r}"
-        )
-    for each in backends:
-        backend, name = each, None
-        if isinstance(each, Mapping):
-            arguments = {"save_dir": save_dir, **each}
-            name = arguments.pop("name", None)
-            backend = VISBACKENDS.build(arguments)
-        if _lacks_folder(backend):
-            warnings.warn(
-                f"Failed to add {type(backend)}, please provide the `save_dir` argument.",
-                stacklevel=4,
-            )
-            continue
-        yield name or type(backend).__name__, backend
-
-
-def _lacks_folder(backend: object) -> bool:
-    """Whether a backend's constructor demands a `save_dir`, and it was given None."""
-    if getattr(backend, "_save_dir", "") is not None:
-        return False
-    from inspect import Parameter, signature
-
-    argument = signature(type(backend).__init__).parameters.get("save_dir")
-    return argument is not None and argument.default is Parameter.empty
 
 
 def _call(method: Any, named: Mapping[str, object], kwargs: Mapping[str, object]) -> None:  # noqa: ANN401 - any backend's
