@@ -16,6 +16,8 @@ from PIL import Image
 from torch import nn
 
 from tests.unit.torchvision_here import needs_onnx, needs_timm, needs_torchvision
+from trainviz_cli.errors import NotFoundError
+from trainviz_cli.features import opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -600,3 +602,19 @@ def test_a_forward_that_exits(trainviz: Any, here: Path, own: Path, photo: Path)
     ran = trainviz("featmap", own, photo, "--layer", "small", "--model", "net.py:Two")
     assert ran.code == 2
     assert "the forward pass failed" in ran.err
+
+
+@needs_torchvision
+def test_a_network_that_the_tables_lack(
+    trainviz: Any, resnet18: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer library's is shown all the same if it is named, with the usual preprocessing."""
+
+    def lacks(library: str, name: str) -> None:
+        raise NotFoundError(f"{library} has no architecture {name!r}")
+
+    monkeypatch.setattr(opening, "architecture", lacks)
+    model = ["--model", "torchvision:resnet18"]
+    ran = trainviz("featmap", resnet18, photo, "--layer", "layer4", *model)
+    assert ran.code == 0, ran.err
+    assert "input: the picture's own size, mean 0.485 0.456 0.406" in ran.err

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from trainviz_cli.errors import NotFoundError, UsageError
+from trainviz_cli.features.one_line import some
 from trainviz_cli.imaging.tensors import is_tensor
 from trainviz_cli.model.keys import nearest
 
@@ -78,7 +79,7 @@ def pick(value: object, index: Index, layer: str) -> Any:  # noqa: ANN401 - a te
         raise UsageError(f"{name or _MODEL} gives no tensor, but {described(inner)}")
     raise UsageError(
         f"{name or _MODEL} gives {described(inner)} with {len(found)} tensors",
-        hint=f"name one of them: {_some([f'{name}{written(each)}' for each, _ in found])}",
+        hint=f"name one of them: {some([f'{name}{written(each)}' for each, _ in found])}",
     )
 
 
@@ -114,7 +115,3 @@ def _step(value: object, step: int | str, name: str) -> object:
     inside = str(step) if name == _MODEL else f"{name}.{step}"
     hint = f"leave {step!r} out; a module inside of it is {inside}"
     raise NotFoundError(f"{name} gives {described(value)}, which has no {step!r}", hint=hint)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

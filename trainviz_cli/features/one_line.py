@@ -1,10 +1,14 @@
-"""Errors of code that is not ours, in one line."""
+"""Errors of code that is not ours, and long lists of names, in one line."""
 
 from __future__ import annotations
 
 import sysconfig
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MOST = 200  # characters of a message that are worth a line
 _NOT_THEIRS = (
@@ -40,3 +44,9 @@ def _short(path: str) -> str:
         return str(Path(path).relative_to(Path.cwd()))
     except (ValueError, OSError):
         return path
+
+
+def some(names: Sequence[str], most: int = 6) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trainviz_cli.errors import UnreadableError, UsageError
+from trainviz_cli.errors import NotFoundError, UnreadableError, UsageError
 from trainviz_cli.features.architectures import identify
 from trainviz_cli.features.build import build_loaded, input_channels, parse_spec
 from trainviz_cli.features.checkpoint import (
@@ -15,6 +16,7 @@ from trainviz_cli.features.checkpoint import (
     shapes,
 )
 from trainviz_cli.features.network import ModelNetwork
+from trainviz_cli.features.one_line import some
 from trainviz_cli.features.packages import note_on_torch
 from trainviz_cli.features.preprocess import (
     MEAN,
@@ -26,7 +28,7 @@ from trainviz_cli.features.preprocess import (
 from trainviz_cli.features.tables import architecture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Literal
 
@@ -105,11 +107,11 @@ def open_network(path: Path, wanted: Wanted) -> Opened:
     if checkpoint.kind == "exported":
         from trainviz_cli.features.exported import open_exported
 
-        return _as_it_is(open_exported(path, unsafe=wanted.unsafe), wanted, notes)
+        network = open_exported(path, unsafe=wanted.unsafe)
+        return _as_it_is(network, wanted, [*notes, *_of_unsafe()])
     is_whole = wanted.unsafe and wanted.model is None
     if is_whole and (model := _pickled_model(path)) is not None:
-        told = ["--unsafe: the file's own code was run", note_on_torch()]
-        return _as_it_is(ModelNetwork(model), wanted, list(filter(None, told)))
+        return _as_it_is(ModelNetwork(model), wanted, _of_unsafe())
     return _rebuilt(checkpoint, wanted, notes)
 
 
@@ -196,26 +198,21 @@ def _told(loaded: Loaded) -> list[str]:
     if loaded.missing or loaded.mismatched:
         count = len(loaded.missing) + len(loaded.mismatched)
         names = [*loaded.missing, *(each.name for each in loaded.mismatched)]
-        notes.append(f"{count} tensors of the network are not the file's: {_some(names)}")
+        notes.append(f"{count} tensors of the network are not the file's: {some(names)}")
     if loaded.unexpected:
         notes.append(
-            f"{len(loaded.unexpected)} tensors of the file are not used: {_some(loaded.unexpected)}"
+            f"{len(loaded.unexpected)} tensors of the file are not used: {some(loaded.unexpected)}"
         )
     return notes
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
-    return ", ".join(listed[:3]) + more
 
 
 def _preprocessing(spec: Spec, channels: int, wanted: Wanted) -> Preprocessing:
     found = Preprocessing(None, channels=channels)
     if spec.source in {"torchvision", "timm"}:
-        known = architecture(spec.source, spec.name)
-        size = known.input_size[1:] if known.input_size else None
-        found = Preprocessing(size, known.mean or MEAN, known.std or STD, channels)
+        with suppress(NotFoundError):  # a newer library has more than the tables
+            known = architecture(spec.source, spec.name)
+            size = known.input_size[1:] if known.input_size else None
+            found = Preprocessing(size, known.mean or MEAN, known.std or STD, channels)
     return _as_wanted(found, wanted)
 
 
@@ -242,6 +239,12 @@ def _as_it_is(network: Network, wanted: Wanted, notes: list[str]) -> Opened:
         size = (height, width) if height and width else None
     preprocessing = _as_wanted(Preprocessing(size, channels=channels), wanted)
     return Opened(network, preprocessing, [*notes, f"input: {_said(preprocessing)}"])
+
+
+def _of_unsafe() -> list[str]:
+    """What is to be told when torch itself has loaded a file."""
+    told = ["--unsafe: the file's own code was run", note_on_torch()]
+    return [note for note in told if note]
 
 
 def _pickled_model(path: Path) -> nn.Module | None:
