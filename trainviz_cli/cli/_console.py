@@ -55,17 +55,6 @@ def note(message: str) -> None:
     say(message, prefix="trainviz: note: ")
 
 
-def progress(items: Sequence[T], label: str) -> Iterator[T]:
-    """The items one after the other; a bar on stderr says how far, where there are many."""
-    if len(items) < _MOST_WITHOUT_BAR or not sys.stderr.isatty():
-        yield from items
-        return
-    import click
-
-    with click.progressbar(items, label=label, file=sys.stderr, width=0) as bar:
-        yield from bar
-
-
 def note_diagnostics(run: Run) -> None:
     """What was skipped and what was assumed while a run was read."""
     skipped = [each for each in run.diagnostics if each.skipped]
@@ -83,10 +72,27 @@ def note_diagnostics(run: Run) -> None:
         say(f"and {len(skipped) - _MOST_NOTES} more kinds", prefix="  ")
 
 
+def progress(items: Sequence[T], label: str) -> Iterator[T]:
+    """The items one after the other; a bar on stderr says how far, where there are many."""
+    with working(len(items), label, _MOST_WITHOUT_BAR) as begin:
+        for item in items:
+            begin()
+            yield item
+
+
 @contextmanager
-def working(total: int, label: str) -> Iterator[Callable[[], None]]:
-    """Counts long work on a terminal: what it gives is called when each part begins."""
-    if total < _FEW_PARTS or not sys.stderr.isatty():
+def working(total: int, label: str, least: int = _FEW_PARTS) -> Iterator[Callable[[], None]]:
+    """A bar on stderr that counts long work, if that is a terminal.
+
+    Args:
+        total: How many parts the work has.
+        label: What stands before the bar.
+        least: For fewer parts there is no bar.
+
+    Yields:
+        What is called when a part begins.
+    """
+    if total < least or not sys.stderr.isatty():
         yield lambda: None
         return
     import click

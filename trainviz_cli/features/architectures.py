@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trainviz_cli.features._matching import Candidate, Counts, Head, compare
 from trainviz_cli.features.tables import LIBRARIES, load
+from trainviz_cli.features.weights import WRAPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,8 +39,6 @@ LIKELY = 0.4
 CLOSELY, LEAST_CLOSELY = 200, 10
 WORK = 1_000_000
 NEAR_MISSES = 5
-# What torch puts into the middle of names; no architecture has such a part.
-WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 # An old example of torch puts this there; a few architectures have it themselves.
 PARALLEL = "module"
 COUNTER = "num_batches_tracked"
@@ -83,9 +82,9 @@ def identify(shapes: Mapping[str, Shape], libraries: Sequence[str] = LIBRARIES) 
     Raises:
         UnreadableError: A library's table is damaged.
     """
-    found = _identify(_plain(shapes, WRAPPERS), libraries)
+    found = _identify(_plain(shapes, WRAPPED), libraries)
     if not found.answers and any(f".{PARALLEL}." in name for name in shapes):
-        again = _identify(_plain(shapes, WRAPPERS | {PARALLEL}), libraries)
+        again = _identify(_plain(shapes, WRAPPED | {PARALLEL}), libraries)
         return again if again.answers else found
     return found
 
@@ -104,7 +103,7 @@ def renamed(names: Iterable[str], candidate: Candidate) -> dict[str, str]:
     known = table.tensors(table.numbers[candidate.name])
     found: dict[str, str] = {}
     for name in names:
-        for wrappers in (WRAPPERS, WRAPPERS | {PARALLEL}):
+        for wrappers in (WRAPPED, WRAPPED | {PARALLEL}):
             prefix = _without(candidate.prefix, wrappers)
             end = _without(name, wrappers).removeprefix(prefix)
             counted = end.removesuffix(COUNTER) + "running_mean" if end.endswith(COUNTER) else end
@@ -223,7 +222,7 @@ def _prefixes(module: str) -> Iterator[str]:
         yield module[: end + 1]
 
 
-def _plain(shapes: Mapping[str, Shape], wrappers: set[str]) -> _Tensors:
+def _plain(shapes: Mapping[str, Shape], wrappers: frozenset[str]) -> _Tensors:
     found = _Tensors({}, {})
     for name, shape in shapes.items():
         if not name.endswith(COUNTER):
@@ -233,7 +232,7 @@ def _plain(shapes: Mapping[str, Shape], wrappers: set[str]) -> _Tensors:
     return found
 
 
-def _without(name: str, wrappers: set[str]) -> str:
+def _without(name: str, wrappers: frozenset[str]) -> str:
     if not any(wrapper in name for wrapper in wrappers):
         return name
     return ".".join(part for part in name.split(".") if part not in wrappers)

@@ -1,6 +1,6 @@
 """Text on pixels: placed as matplotlib places it, and drawn by FreeType through Pillow.
 
-matplotlib renders every glyph anew every time, which takes ten times as long. Source of the
+matplotlib renders every glyph anew every time, which takes many times as long. Source of the
 placing: matplotlib 3.11, text.py.
 """
 
