@@ -89,7 +89,6 @@ def two() -> tuple[Recording, Recording]:
 def vis(two: tuple[Recording, Recording]) -> Iterator[Visualizer]:
     """A visualizer of both."""
     first, second = two
-    VISBACKENDS.register_module("First", module=type("First", (Recording,), {}))
     visualizer = Visualizer(vis_backends=[first])
     visualizer._vis_backends["second"] = second
     yield visualizer
