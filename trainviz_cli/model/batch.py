@@ -76,24 +76,35 @@ def assemble(batches: Sequence[Batch]) -> dict[str, Series]:
     if not batches:
         return {}
     table = join(batches)
+    begun = first_steps(table) if _has_restarts(table) else {}
+    begin = _first_time(table.wall_times)
+    return {
+        key: _series(key, table, places, begun, begin)
+        for key, places in places_by_key(table).items()
+    }
+
+
+def places_by_key(table: Batch) -> dict[str, IntArray]:
+    """Key → where its values are among those of the table; keys without any are left out."""
     # 16-bit codes are sorted by radix, several times faster than wider ones.
     codes = table.codes.astype(np.uint16) if len(table.keys) < 2**16 else table.codes
     order = np.argsort(codes, kind="stable")
     bounds = np.searchsorted(codes[order], np.arange(len(table.keys) + 1))
-    parts = {
+    return {
         key: order[bounds[code] : bounds[code + 1]]
         for code, key in enumerate(table.keys)
         if bounds[code] < bounds[code + 1]
     }
-    begun = _first_steps(table)
-    begin = _first_time(table.wall_times)
-    return {key: _series(key, table, places, begun, begin) for key, places in parts.items()}
 
 
-def _first_steps(table: Batch) -> dict[int, float]:
-    """Start → the first step in any of its rows; empty where there is only one start."""
-    if table.starts is None or not (table.starts[1:] != table.starts[:-1]).any():
-        return {}
+def _has_restarts(table: Batch) -> bool:
+    return table.starts is not None and bool((table.starts[1:] != table.starts[:-1]).any())
+
+
+def first_steps(table: Batch) -> dict[int, float]:
+    """Start → the first step in any of its rows."""
+    if table.starts is None:
+        return {0: table.steps[0].item()} if len(table) else {}
     starts, first_rows = np.unique(table.starts, return_index=True)
     return dict(zip(starts.tolist(), table.steps[first_rows].tolist(), strict=True))
 
@@ -103,15 +114,48 @@ def _series(
 ) -> Series:
     """The samples at these places of the table, one key's, as a series."""
     rows = table.rows[places]
-    steps = table.steps[rows]
-    starts = table.starts[rows] if begun and table.starts is not None else np.zeros_like(rows)
+    return to_series(
+        key,
+        steps=table.steps[rows],
+        values=_exact_column(table.values[places], places, table.exact),
+        epochs=_known(table.epochs, rows),
+        wall_times=_known(table.wall_times, rows),
+        starts=table.starts[rows] if begun and table.starts is not None else np.zeros_like(rows),
+        begun=begun,
+        start_time=start_time,
+    )
+
+
+def to_series(
+    key: str,
+    *,
+    steps: NumberArray,
+    values: NumberArray,
+    epochs: FloatArray | None,
+    wall_times: FloatArray | None,
+    starts: npt.NDArray[np.integer],
+    begun: dict[int, float],
+    start_time: float | None,
+) -> Series:
+    """The columns of one key, in the order written, as a series that knows its restarts.
+
+    Args:
+        key: As in `Series`, as are `steps`, `values`, `epochs`, `wall_times` and `start_time`.
+        steps: (N,)
+        values: (N,)
+        epochs: (N,) or None.
+        wall_times: (N,) or None.
+        starts: (N,) which start of the run each sample comes from.
+        begun: Start → its first step, in any key; empty where the run began only once.
+        start_time: Of the whole run.
+    """
     segments = _segments(steps, starts)
     return Series(
         key=key,
         steps=steps,
-        values=_exact_column(table.values[places], places, table.exact),
-        epochs=_known(table.epochs, rows),
-        wall_times=_known(table.wall_times, rows),
+        values=values,
+        epochs=epochs,
+        wall_times=wall_times,
         segments=segments,
         start_time=start_time,
         begins=_begins(steps, segments, starts, begun) if begun else None,
