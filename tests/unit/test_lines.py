@@ -1,6 +1,7 @@
 """Lines of a growing file: each is handed out once, whole, wherever the file was cut."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,20 @@ def test_a_long_line_ends_with_the_file_it_was_in(log: GrowingFile) -> None:
     assert polled(reader) == b""
     log.replace(b"a\nb\n")
     assert polled(reader) == b"a\nb\n"
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_a_line_that_is_too_long_is_passed_over_in_budgets(log: GrowingFile) -> None:
+    """No poll reads more than the longest line, and what is around it is read."""
+    reader = LineReader(log.path)
+    log.append(b"before\n" + b"x" * (9 * LONGEST) + b"\nafter\n")
+    found, offsets = b"", [0]
+    while not found or reader.is_behind:
+        found += b"".join(block.data for block in reader.poll(1))
+        offsets.append(reader.offset)
+    assert found == b"before\nafter\n"
+    assert reader.too_long == [7]
+    assert all(end - begin <= LONGEST + 16 for begin, end in pairwise(offsets))
 
 
 @given(

@@ -3,16 +3,20 @@
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from trainviz_cli.codecs import lines
 from trainviz_cli.errors import UnreadableError
-from trainviz_cli.formats._format import Place
+from trainviz_cli.formats._format import Place, Reader
 from trainviz_cli.formats.local import FORMAT
+from trainviz_cli.model.batch import Batch, assemble
 from trainviz_cli.model.run import Run
+from trainviz_cli.model.series import Series
 from trainviz_cli.runs import open_run
 
 STAMP = "20260101_120000"
@@ -441,6 +445,130 @@ def test_a_log_begun_again_is_a_new_start(tmp_path: Path) -> None:
     assert batch.steps.tolist() == [1]
     assert batch.wall_times is not None
     assert batch.wall_times.tolist() == [99.0]
+
+
+def in_budgets(reader: Reader, most: int | None = 1) -> list[Batch]:
+    """What poll after poll gives, until nothing is left."""
+    batches = [reader.poll(most)]
+    while reader.is_behind:
+        batches.append(reader.poll(most))
+    return batches
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 100 bytes."""
+    monkeypatch.setattr(lines, "_BLOCK_BYTES", 100)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_log_read_in_budgets(tmp_path: Path) -> None:
+    """Rows and damage are those of one poll, but for where the first validation may stand."""
+    data = text_of(*epoch_log(16, 5, 9)) + "oops\n" + text_of({"loss": 2**60 + 1, "step": 999})
+    (tmp_path / "scalars.json").write_text(data)
+    batches = in_budgets(FORMAT.reader(tmp_path / "scalars.json"))
+    assert len(batches) > 10
+    whole, series = open_run(tmp_path), assemble(batches)
+    assert list(series) == list(whole)
+    for key, each in series.items():
+        assert each.values.tolist() == whole[key].values.tolist()
+        assert each.steps.tolist()[1:] == whole[key].steps.tolist()[1:]
+    assert series["mAP"].steps[0] in {15, 16}
+    assert sum(note.skipped for batch in batches for note in batch.diagnostics) == 1
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("every", [1, 3, 40])
+def test_times_of_a_log_read_in_budgets(tmp_path: Path, every: int) -> None:
+    """They are those of one poll, be the sidecar shorter or longer than the log."""
+    size = len('{"x": 0.5, "step": 1000}\n')
+    log, sidecar = tmp_path / "scalars.json", tmp_path / "scalars.times"
+    log.write_text("".join(f'{{"x": 0.5, "step": {1000 + i}}}\n' for i in range(200)))
+    stamps = [{"offset": size * i, "time": 1e9 + i * i} for i in range(1, 201, every)]
+    sidecar.write_text(text_of(*stamps))
+    reader = FORMAT.reader(log)
+    times = assemble(in_budgets(reader))["x"].wall_times
+    whole = open_run(tmp_path)["x"].wall_times
+    assert times is not None
+    assert whole is not None
+    assert times.tolist() == whole.tolist()
+    with log.open("a") as file, sidecar.open("a") as more:
+        file.write(RECORD)
+        more.write(text_of({"offset": size * 200 + len(RECORD), "time": 2e9}))
+    last = reader.poll(1).wall_times
+    assert last is not None
+    assert last.tolist() == [2e9]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_sidecar_of_another_log_gives_no_times_in_budgets(tmp_path: Path) -> None:
+    """Its last stamp tells, although it is not read yet."""
+    log = tmp_path / "scalars.json"
+    log.write_text(RECORD * 100)
+    stamps = [{"offset": len(RECORD) * i, "time": 1e9 + i} for i in range(102)]
+    (tmp_path / "scalars.times").write_text(text_of(*stamps))
+    assert open_run(tmp_path)["loss"].wall_times is None
+    assert all(batch.wall_times is None for batch in in_budgets(FORMAT.reader(log)))
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("most", [1, None])
+@pytest.mark.parametrize("with_sidecar", [True, False])
+def test_a_log_that_is_rotated_is_a_new_start(
+    tmp_path: Path, most: int | None, *, with_sidecar: bool
+) -> None:
+    """The end of the old one is read first, as its own; each new record has its own time."""
+    log, sidecar = tmp_path / "scalars.json", tmp_path / "scalars.times"
+
+    def write(first: int, count: int) -> None:
+        for step in range(first, first + count):
+            with log.open("a") as file:
+                file.write(text_of({"x": step, "step": step}))
+            with sidecar.open("a") as file:
+                file.write(text_of({"offset": log.stat().st_size, "time": 1e9 + step}))
+
+    write(1, 20)
+    reader = FORMAT.reader(log)
+    batches = in_budgets(reader, most)
+    write(21, 20)
+    log.rename(tmp_path / "scalars.json.1")
+    if with_sidecar:
+        sidecar.rename(tmp_path / "scalars.times.1")
+    else:
+        sidecar.unlink()
+    write(41, 30)
+    batches += in_budgets(reader, most)
+    series = assemble(batches)["x"]
+    assert series.values.tolist() == list(range(1, 71))
+    assert series.segments == (0, 40)
+    assert series.wall_times is not None
+    known = [time - 1e9 for time in series.wall_times.tolist() if not math.isnan(time)]
+    assert known == [*range(1, 21), *range(41, 71)]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_copy_of_a_reader_goes_on_by_itself(tmp_path: Path) -> None:
+    """With the keys and the epochs it knew; neither sees what the other read."""
+    log = tmp_path / "scalars.json"
+    log.write_text(text_of(*epoch_log(16, 5, 4)))
+    reader = FORMAT.reader(log)
+    mine = [reader.poll(1), reader.poll(1)]
+    copy, other = deepcopy(reader), [*mine]
+    other += in_budgets(copy)
+    with log.open("a") as file:
+        file.write(text_of({"new": 1, "step": 100}, {"newer": 2, "step": 101}))
+    mine += in_budgets(reader)
+    other += in_budgets(copy)
+    assert columns(assemble(mine)) == columns(assemble(other))
+    assert list(assemble(mine)) == ["loss", "epoch", "mAP", "new", "newer"]
+
+
+def columns(series: Mapping[str, Series]) -> dict[str, str]:
+    """Each series as text that tells every digit."""
+    return {
+        key: repr((each.steps.tolist(), each.values.tolist(), each.segments))
+        for key, each in series.items()
+    }
 
 
 @pytest.mark.parametrize("folder", ["", "vis_data"])

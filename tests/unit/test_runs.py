@@ -5,15 +5,26 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 
+from trainviz_cli.codecs import lines
 from trainviz_cli.errors import NotFoundError, TrainvizError, UnreadableError
 from trainviz_cli.formats import all_formats, detect
 from trainviz_cli.formats._format import Place
+from trainviz_cli.model.batch import Batch, join
+from trainviz_cli.model.diagnostic import merge
 from trainviz_cli.model.run import Run
-from trainviz_cli.runs import FoundRun, find_all_runs, find_runs, locate_runs, open_run
+from trainviz_cli.runs import (
+    FoundRun,
+    RunReader,
+    find_all_runs,
+    find_runs,
+    locate_runs,
+    open_run,
+)
 
 FIRST, SECOND, THIRD = (f"2026010{day}_120000" for day in (1, 2, 3))
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -828,3 +839,179 @@ def test_folders_too_deep_for_a_path_are_told(chain: Callable[[str, int], Path])
     passed_over: list[TrainvizError] = []
     assert names(find_all_runs([root], passed_over)) == ["exp1"]
     assert ["File name too long" in error.message for error in passed_over] == [True]
+
+
+def polled(reader: RunReader, most: int | None) -> list[Batch]:
+    """What poll after poll gives, until nothing is left."""
+    batches = reader.poll(most)
+    while reader.is_behind:
+        batches += reader.poll(most)
+    return batches
+
+
+def rows(batches: list[Batch]) -> list[tuple[int, float, float]]:
+    """Each row: its start, step and value."""
+    table = join(batches)
+    starts = [0] * len(table) if table.starts is None else table.starts.tolist()
+    return list(zip(starts, table.steps.tolist(), table.values.tolist(), strict=True))
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 100 bytes, some four lines."""
+    monkeypatch.setattr(lines, "_BLOCK_BYTES", 100)
+
+
+STARTS = [
+    (log(*range(1, 60)), log(*range(40, 99)), log(*range(90, 150))),
+    (log(*range(1, 60)), log(*range(1, 99)), log(*range(90, 150))),
+    (log(*range(50, 60)), log(*range(40, 99)), log(*range(45, 150))),
+    (log(*range(5, 60)), "", log(*range(1, 60))),
+    ("", "oops\n" * 50, log(*range(1, 60))),
+    ("oops\n" * 50 + log(*range(1, 60)), "oops\n" * 50, ""),
+    (log(1), log(2), log(3)),
+    ("", "", ""),
+    (log(*range(60)),),
+]
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("logs", STARTS)
+@pytest.mark.parametrize("most", [0, 1, 250, 1 << 20])
+def test_starts_are_joined_in_budgets(tmp_path: Path, logs: tuple[str, ...], most: int) -> None:
+    """The rows, remarks and the newest start are those of one poll, in the same order."""
+    write_starts(tmp_path, *logs)
+    (found,) = locate_runs([str(tmp_path)])
+    whole, reader = RunReader(found), RunReader(found)
+    at_once, batches = whole.poll(), polled(reader, most)
+    assert not whole.is_behind
+    assert rows(batches) == rows(at_once)
+    assert (merge(reader.remarks), reader.log) == (merge(whole.remarks), whole.log)
+    assert merge(note for batch in batches for note in batch.diagnostics) == merge(
+        note for batch in at_once for note in batch.diagnostics
+    )
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_no_start_is_read_whole_at_once(tmp_path: Path) -> None:
+    """A poll hands out a few lines, of one start at a time."""
+    write_starts(tmp_path, log(*range(1, 60)), log(*range(60, 99)))
+    reader = RunReader(locate_runs([str(tmp_path)])[0])
+    polls = [reader.poll(1)]
+    while reader.is_behind:
+        polls.append(reader.poll(1))
+    assert max(sum(map(len, batches)) for batches in polls) < 15
+    assert sum(map(len, (batch for batches in polls for batch in batches))) == 98
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("bounded", [1, 2, 5, 30])
+def test_budgets_may_end_at_any_time(tmp_path: Path, bounded: int) -> None:
+    """A poll without one reads all that is left, of all starts."""
+    write_starts(tmp_path, *STARTS[0])
+    (found,) = locate_runs([str(tmp_path)])
+    reader = RunReader(found)
+    batches = [batch for _ in range(bounded) for batch in reader.poll(1)]
+    batches += reader.poll()
+    assert not reader.is_behind
+    assert rows(batches) == rows(RunReader(found).poll())
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_the_newest_start_is_followed_in_budgets(tmp_path: Path) -> None:
+    """What is written while the others are read comes after them."""
+    write_starts(tmp_path, log(*range(1, 30)), log(30))
+    reader = RunReader(locate_runs([str(tmp_path)])[0])
+    batches = reader.poll(1)
+    with (tmp_path / SECOND / "vis_data/scalars.json").open("a") as file:
+        file.write(log(*range(31, 60)))
+    batches += polled(reader, 1)
+    assert rows(batches) == [(step > 29, step, step) for step in range(1, 60)]
+    with (tmp_path / SECOND / "vis_data/scalars.json").open("a") as file:
+        file.write(log(60))
+    assert rows(polled(reader, 1)) == [(1, 60, 60)]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_start_that_can_no_longer_be_read(tmp_path: Path) -> None:
+    """What was read before is handed out; then the error, until it can be read again."""
+    write_starts(tmp_path, log(1, 2), log(*range(3, 30)))
+    path = tmp_path / SECOND / "vis_data/scalars.json"
+    reader = RunReader(locate_runs([str(tmp_path)])[0])
+    found = rows(reader.poll(1))
+    assert found[:3] == [(0, 1, 1), (0, 2, 2), (1, 3, 3)]
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    for _ in range(2):
+        with pytest.raises(UnreadableError):
+            reader.poll(1)
+        assert not reader.is_behind
+    path.rmdir()
+    (tmp_path / "away").rename(path)
+    assert [step for _, step, _ in found + rows(polled(reader, 1))] == list(range(1, 30))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_start_that_cannot_be_read_costs_no_rows_of_others(tmp_path: Path) -> None:
+    """The end of the start before it comes first, then the error."""
+    write_starts(tmp_path, log(*range(1, 30)), log(30, 31))
+    path = tmp_path / SECOND / "vis_data/scalars.json"
+    reader = RunReader(locate_runs([str(tmp_path)])[0])
+    batches = reader.poll(1)
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    while [step for _, step, _ in rows(batches)] != list(range(1, 30)):
+        batches += reader.poll(1)
+        assert reader.is_behind
+    with pytest.raises(UnreadableError):
+        reader.poll(1)
+    path.rmdir()
+    (tmp_path / "away").rename(path)
+    assert rows(polled(reader, 1)) == [(1, 30, 30), (1, 31, 31)]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_an_older_start_that_begins_anew_while_it_is_read(tmp_path: Path) -> None:
+    """It is one start more, and is taken for no other."""
+    write_starts(tmp_path, log(*range(1, 30)), log(30, 31))
+    path = tmp_path / FIRST / "vis_data/scalars.json"
+    reader = RunReader(locate_runs([str(tmp_path)])[0])
+    assert {start for start, _, _ in rows(reader.poll(1))} == {0}
+    path.write_text(log(7))
+    assert rows(polled(reader, 1)) == [(1, 7, 7), (2, 30, 30), (2, 31, 31)]
+
+
+def test_a_log_that_is_rotated_is_read_to_its_end(tmp_path: Path) -> None:
+    """One poll without a budget gives the end of the old file and the new one, as two starts."""
+    write(tmp_path, {"scalars.json": log(1, 2)})
+    reader = RunReader(locate_runs([str(tmp_path)])[0])
+    batches = reader.poll()
+    with (tmp_path / "scalars.json").open("a") as file:
+        file.write(log(3, 4))
+    (tmp_path / "scalars.json").rename(tmp_path / "scalars.json.1")
+    write(tmp_path, {"scalars.json": log(5)})
+    batches += reader.poll()
+    assert rows(batches) == [*((0, step, step) for step in range(1, 5)), (1, 5, 5)]
+    assert not reader.is_behind
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("polls", [0, 1, 4, 12, 40])
+def test_a_copy_of_a_reader_goes_on_by_itself(tmp_path: Path, polls: int) -> None:
+    """From wherever the original was; the run, its format and what is held are shared."""
+    write_starts(tmp_path, *STARTS[0])
+    (found,) = locate_runs([str(tmp_path)])
+    reader = RunReader(found)
+    first = [batch for _ in range(polls) for batch in reader.poll(1)]
+    copy = deepcopy(reader)
+    assert deepcopy(found) is found
+    assert copy._found is found
+    assert [id(each) for start in copy._starts for each in start._held] == [
+        id(each) for start in reader._starts for each in start._held
+    ]
+    mine, other = polled(reader, 1), polled(copy, 250)
+    assert rows([*first, *mine]) == rows([*first, *other]) == rows(RunReader(found).poll())
+    assert copy.remarks == reader.remarks
+    with (tmp_path / THIRD / "vis_data/scalars.json").open("a") as file:
+        file.write(log(500))
+    assert [rows(polled(each, None)) for each in (reader, copy)] == [[(2, 500, 500)]] * 2

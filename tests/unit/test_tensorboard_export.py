@@ -55,6 +55,7 @@ class OfBatches(Format):
 
     def __init__(self, polls: Iterable[Batch]) -> None:
         """With these batches; from then on there is nothing new."""
+        self.is_behind = False
         self.polls = list(polls)
         self.pictures: tuple[Image, ...] = ()
         self.others: tuple[Text | Histogram, ...] = ()
@@ -73,8 +74,9 @@ class OfBatches(Format):
         del log
         return self
 
-    def poll(self) -> Batch:
+    def poll(self, most: int | None = None) -> Batch:
         """The next batch."""
+        del most
         return self.polls.pop(0) if self.polls else batch()
 
     def images(self, log: Path) -> tuple[Image, ...]:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from trainviz_cli.codecs import tfbuild
+from trainviz_cli.codecs import tfbuild, tfevents
 from trainviz_cli.codecs.tfrecord import frame
 from trainviz_cli.codecs.tfscalars.encode import encode_one
 from trainviz_cli.errors import NotFoundError, TrainvizError, UnreadableError
 from trainviz_cli.formats._format import Place
 from trainviz_cli.formats.tensorboard import FORMAT
-from trainviz_cli.model.batch import Batch, assemble
+from trainviz_cli.formats.tensorboard.reader import TensorboardReader
+from trainviz_cli.model.batch import Batch, assemble, join
 from trainviz_cli.model.run import Histogram, Image, Run, Text
 from trainviz_cli.model.series import Series
 from trainviz_cli.runs import find_runs, open_run
@@ -778,6 +780,135 @@ def test_a_folder_without_files_yet(tmp_path: Path) -> None:
     assert len(reader.poll()) == 0
     write(tmp_path / "later", curve("loss", 1))
     assert len(reader.poll()) == 1
+
+
+# A run that is read in budgets
+
+
+def in_budgets(reader: TensorboardReader, most: int = 1) -> list[Batch]:
+    """What poll after poll gives, until nothing is left."""
+    batches = [reader.poll(most)]
+    while reader.is_behind:
+        batches.append(reader.poll(most))
+    return batches
+
+
+def rows(batches: Sequence[Batch]) -> list[str]:
+    """Each row with its start, epoch, time and values, as text that tells every digit."""
+    table = join(batches)
+    assert table.epochs is not None
+    assert table.starts is not None
+    assert table.wall_times is not None
+    columns = (table.starts, table.steps, table.epochs, table.wall_times)
+    found = [repr([column[row].item() for column in columns]) for row in range(len(table))]
+    for code, row, value in zip(table.codes, table.rows, table.values, strict=True):
+        found[row] += f" {table.keys[code]}={value!r}"
+    return found
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 100 bytes."""
+    monkeypatch.setattr(tfevents, "_BLOCK_BYTES", 100)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("most", [1, 150, 400, 100_000])
+def test_budgets_change_no_row(tmp_path: Path, most: int) -> None:
+    """Rows, starts and the order of keys are those of one poll, over files, folders, sessions."""
+    session = tfbuild.session_start(NOW, 3)
+    for i in range(3):
+        begin = 10 * i
+        epochs = [
+            scalar("epoch", step, step) + curve("loss", *range(5), begin=step)
+            for step in range(begin, begin + 20, 5)
+        ]
+        data = [VERSION, *epochs, session, curve(f"k{i}", 1, 2, begin=begin + 20)]
+        write(tmp_path, b"".join(data), f"tfevents.{i}")
+        write(tmp_path / "train", curve("acc", *range(9), begin=begin), f"tfevents.{i}")
+    write(tmp_path / "1767225600.5", curve("loss", 7, 8))
+    batches = in_budgets(FORMAT.reader(tmp_path), most)
+    whole = FORMAT.reader(tmp_path).poll()
+    assert (len(batches) == 1) == (most == 100_000)
+    assert rows(batches) == rows([whole])
+    assert batches[-1].keys == whole.keys
+    assert max(map(len, batches)) < 20 or most > 1
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_the_budget_is_for_each_file(tmp_path: Path) -> None:
+    """Many small files are read in one poll, however little it may read of each."""
+    for i in range(50):
+        write(tmp_path, curve("loss", 1, begin=i), f"tfevents.{i}")
+    reader = FORMAT.reader(tmp_path)
+    assert (len(reader.poll(1)), reader.is_behind) == (50, False)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_file_that_cannot_be_read_holds_up_nobody(tmp_path: Path) -> None:
+    """It is told of once, and nothing of it is waited for."""
+    write(tmp_path, POINTER, "tfevents.1")
+    write(tmp_path, curve("loss", *range(20)), "tfevents.2")
+    write(tmp_path, POINTER, "tfevents.3")
+    batches = in_budgets(FORMAT.reader(tmp_path))
+    assert [sum(map(len, batches)), sum(len(each.diagnostics) for each in batches)] == [20, 2]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_file_that_vanishes_while_it_is_read(tmp_path: Path) -> None:
+    """The next one has its turn."""
+    path = write(tmp_path, curve("loss", *range(50)), "tfevents.1")
+    write(tmp_path, curve("acc", 1), "tfevents.2")
+    reader = FORMAT.reader(tmp_path)
+    reader.poll(1)
+    assert reader.is_behind
+    path.unlink()
+    assert reader.poll(1).values.tolist() == [1]
+    assert not reader.is_behind
+
+
+def test_a_file_that_is_renamed(tmp_path: Path) -> None:
+    """Its end is read as its own, then the new one as another start; pictures of both are found."""
+    path = write(tmp_path, curve("loss", 3, 2) + tfbuild.image("a", 1, NOW, png()))
+    reader = FORMAT.reader(tmp_path)
+    batches = [reader.poll()]
+    assert [image.name for image in FORMAT.images(tmp_path)] == ["a"]
+    write(tmp_path, curve("loss", 1, begin=2))
+    path.rename(tmp_path / "old")
+    write(tmp_path, curve("loss", 9, begin=3) + tfbuild.image("b", 1, NOW, png()))
+    batches += in_budgets(reader)
+    series = assemble(batches)["loss"]
+    assert (series.values.tolist(), series.segments) == ([3, 2, 1, 9], (0, 3))
+    assert [image.name for image in FORMAT.images(tmp_path)] == ["b"]
+
+
+def test_a_reader_keeps_what_it_is_asked_to_keep(tmp_path: Path) -> None:
+    """Who follows scalars holds no pictures, texts and histograms; who asks for them has them."""
+    extras = tfbuild.text(Text("note", 0, "x" * 1000), NOW) + tfbuild.hparams({"lr": 1}, NOW)
+    write(tmp_path, curve("loss", 1) + extras)
+    reader, keeper = FORMAT.reader(tmp_path), TensorboardReader(tmp_path, keep_extras=True)
+    assert len(reader.poll()) == len(keeper.poll()) == 1
+    assert reader.extras == []
+    assert [type(extra).__name__ for _, extra in keeper.extras] == ["Text", "Hparams"]
+    assert (len(FORMAT.texts(tmp_path)), FORMAT.config(tmp_path)) == (1, {"lr": 1})
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_copy_of_a_reader_goes_on_by_itself(tmp_path: Path) -> None:
+    """With keys, starts and files of its own; of what is no scalar, the list alone."""
+    texts = [tfbuild.text(Text(name, 0, "x"), NOW) for name in "abc"]
+    write(tmp_path, texts[0] + curve("loss", *range(20)) + texts[1], "tfevents.1")
+    write(tmp_path, curve("acc", *range(20)), "tfevents.2")
+    reader = TensorboardReader(tmp_path, keep_extras=True)
+    first = [reader.poll(1)]
+    copy = deepcopy(reader)
+    assert copy.extras[0][1] is reader.extras[0][1]
+    others = in_budgets(copy)
+    write(tmp_path, curve("lr", 1) + texts[2], "tfevents.3")
+    mine, others = in_budgets(reader), others + in_budgets(copy)
+    assert columns(assemble([*first, *mine])) == columns(assemble([*first, *others]))
+    assert columns(assemble([*first, *mine])) == columns(dict(open_run(tmp_path).series))
+    assert len(reader.extras) == len(copy.extras) == 3
 
 
 # The end of a run

@@ -459,6 +459,42 @@ def test_a_file_that_lost_half_a_record_goes_on(log: Path) -> None:
     assert reader.restarts == 0
 
 
+# A file that is read in budgets
+
+
+@pytest.mark.parametrize("most", [0, 1, 100, 10_000])
+@pytest.mark.parametrize("block", [16, 100])
+def test_budgets_change_nothing(
+    log: Path, monkeypatch: pytest.MonkeyPatch, most: int, block: int
+) -> None:
+    """Values, sessions, pictures and texts are those of one poll, damage included."""
+    data = FILE + flipped(FILE, BEGINS[3] + 50) + FILE
+    whole = shown(read(log, data))
+    monkeypatch.setattr(tfevents, "_BLOCK_BYTES", block)
+    reader = EventFile(log)
+    polls = [reader.poll(most)]
+    while reader.is_behind:
+        polls.append(reader.poll(most))
+    assert shown(*polls) == whole
+    assert len(polls) > 3 or most == 10_000
+    assert polls[-1].tags == EventFile(log).poll().tags
+
+
+@pytest.mark.parametrize("block", [16, 100, 300])
+def test_nothing_is_left_of_a_file_that_is_over(
+    log: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """What stands behind a damaged length can't be read: nobody is told that it is there."""
+    monkeypatch.setattr(tfevents, "_BLOCK_BYTES", block)
+    log.write_bytes(flipped(FILE, BEGINS[3]))
+    reader = EventFile(log)
+    polls = [reader.poll(1)]
+    while reader.is_behind:
+        polls.append(reader.poll(1))
+    assert len(samples(*polls)) == 3
+    assert [len(each.diagnostics) for each in polls][-1] == 1
+
+
 # Files with little in them, or with something else
 
 

@@ -6,14 +6,13 @@ spread into columns without a loop. Only a block with something odd in it is tak
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from trainviz_cli.codecs.blocks import parse_one_by_one, parse_together
+from trainviz_cli.codecs.growing import Numbering
 from trainviz_cli.codecs.lines import MAX_LINE_BYTES, Block, LineReader
 from trainviz_cli.codecs.records import Record, parse_record
 from trainviz_cli.model.diagnostic import Diagnostic, merge
@@ -81,11 +80,16 @@ class JsonLines:
     Args:
         path: The file; it may not exist yet.
         axis: The key that places a record; it becomes a column instead of values.
+        follows_renamed: Read one that was replaced to its end, where it has another name now.
     """
 
-    def __init__(self, path: Path, axis: str) -> None:
-        self._lines = LineReader(path, is_whole=lambda end: parse_record(end) is not None)
-        self._codes: defaultdict[str, int] = defaultdict(count().__next__)
+    def __init__(self, path: Path, axis: str, *, follows_renamed: bool = True) -> None:
+        self._lines = LineReader(
+            path,
+            is_whole=lambda end: parse_record(end) is not None,
+            follows_renamed=follows_renamed,
+        )
+        self._codes: Numbering[str] = Numbering()
         self._axis_code = self._codes[axis]
         self._shapes = _Shapes(self._codes)
 
@@ -94,13 +98,26 @@ class JsonLines:
         """How often the file shrank or was replaced."""
         return self._lines.restarts
 
-    def poll(self) -> Table:
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last poll left something unread that is already there."""
+        return self._lines.is_behind
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the last poll read the end of a file that has another name now."""
+        return self._lines.has_moved
+
+    def poll(self, most: int | None = None) -> Table:
         """The records that came since the last poll.
+
+        Args:
+            most: About how many bytes to read now, one block at least; None: all there are.
 
         Raises:
             UnreadableError: The file is a git-LFS pointer, or can't be opened.
         """
-        tables = [self._tabulate(block) for block in self._lines.poll()]
+        tables = [self._tabulate(block) for block in self._lines.poll(most)]
         too_long, self._lines.too_long = self._lines.too_long, []
         notes = [self._note(at, f"line over {MAX_LINE_BYTES >> 20} MiB") for at in too_long]
         if not tables and not notes:
@@ -153,7 +170,7 @@ class JsonLines:
 class _Shapes(dict[tuple[str, ...], int]):
     """Numbers the sets of keys that records come with: a log has few, however many its records."""
 
-    def __init__(self, codes: defaultdict[str, int]) -> None:
+    def __init__(self, codes: Numbering[str]) -> None:
         self._code_of = codes
         self._lengths: list[int] = []
         self._flat: list[int] = []  # the codes of every shape's keys, shape after shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from trainviz_cli.codecs.growing import GrowingFile, refuse_pointer
@@ -38,19 +39,30 @@ class LineReader(GrowingFile):
     Args:
         path: The file; it may not exist yet.
         is_whole: Whether an end without a newline is a whole line all the same.
+        follows_renamed: Read one that was replaced to its end, where it has another name now.
 
     Attributes:
         too_long: Offsets of lines over 16 MiB, which were passed over.
     """
 
-    def __init__(self, path: Path, is_whole: Callable[[bytes], bool] = lambda _: False) -> None:
-        super().__init__(path)
+    def __init__(
+        self,
+        path: Path,
+        is_whole: Callable[[bytes], bool] = lambda _: False,
+        *,
+        follows_renamed: bool = True,
+    ) -> None:
+        super().__init__(path, follows_renamed=follows_renamed)
         self.too_long: list[int] = []
         self._is_whole = is_whole
         self._inside_long_line = False
 
-    def poll(self) -> Iterator[Block]:
+    def poll(self, most: int | None = None) -> Iterator[Block]:
         """Blocks of about 256 KiB, as far as the file goes now.
+
+        Args:
+            most: After about how many bytes to leave the rest for the next poll; at least one
+                block is read.
 
         Raises:
             UnreadableError: The file is a git-LFS pointer, or can't be opened.
@@ -58,8 +70,12 @@ class LineReader(GrowingFile):
         restarts = self.restarts
         with self.opened() as file:
             self._inside_long_line &= restarts == self.restarts
+            end = math.inf if most is None else self.offset + most
             while file and (block := self._read(file)):
                 yield block
+                if self.offset >= end:
+                    self.leave_rest(file)
+                    break
 
     def _read(self, file: BinaryIO) -> Block | None:
         """The next lines, or None when no whole line is left."""
@@ -74,6 +90,7 @@ class LineReader(GrowingFile):
         return block
 
     def _read_lines(self, file: BinaryIO) -> bytes | None:
+        """Whole lines from `offset` on; none of them where a line is too long."""
         data = b""
         while chunk := file.read(_BLOCK_BYTES):
             newline = chunk.rfind(b"\n")
@@ -82,7 +99,7 @@ class LineReader(GrowingFile):
             data += chunk
             if len(data) >= MAX_LINE_BYTES:
                 self._begin_long_line(data)
-                data = b""
+                return b""
         if data and not self._inside_long_line and self._is_whole(data):
             return data
         return None

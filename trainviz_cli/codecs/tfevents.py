@@ -6,15 +6,14 @@ one, by the protobuf classes of the tensorboard package (`tfmessages`), imported
 
 from __future__ import annotations
 
+import math
 import os
-from collections import defaultdict
-from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from trainviz_cli.codecs.growing import GrowingFile, refuse_pointer
+from trainviz_cli.codecs.growing import GrowingFile, Numbering, refuse_pointer
 from trainviz_cli.codecs.tfrecord import (
     HEAD_BYTES,
     LONGEST,
@@ -121,25 +120,31 @@ class EventFile(GrowingFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._codes: defaultdict[bytes, int] = defaultdict(count().__next__)
+        self._codes: Numbering[bytes] = Numbering()
         self._plugins: dict[str, str] = {}
         self._is_over = False
 
-    def poll(self) -> Events:
+    def poll(self, most: int | None = None) -> Events:
         """What came since the last poll.
+
+        Args:
+            most: About how many bytes to read now, one block at least; None: all there are.
 
         Raises:
             UnreadableError: The file is a git-LFS pointer, or can't be opened.
         """
         problems: list[Diagnostic] = []
-        parts = [self.read_events(*piece) for piece in self._pieces(problems)]
+        parts = [self.read_events(*piece) for piece in self._pieces(problems, most)]
         return _join(parts, list(self._codes), problems)
 
-    def _pieces(self, problems: list[Diagnostic]) -> Iterator[tuple[int, Records]]:
+    def _pieces(
+        self, problems: list[Diagnostic], most: int | None
+    ) -> Iterator[tuple[int, Records]]:
         """Sound records, some megabytes at a time, and where in the file their piece begins."""
         restarts = self.restarts
         with self.opened() as file:
             self._is_over &= restarts == self.restarts
+            limit = math.inf if most is None else self.offset + most
             while file and not self._is_over:
                 offset, data = self.offset, self._next_piece(file)
                 framing = find_records(data)
@@ -156,6 +161,9 @@ class EventFile(GrowingFile):
                 if len(framing.records.starts):
                     yield offset, framing.records
                 if not framing.end or len(data) < _BLOCK_BYTES:
+                    break
+                if self.offset >= limit and not self._is_over:
+                    self.leave_rest(file)
                     break
 
     def _next_piece(self, file: BinaryIO) -> bytes:

@@ -101,10 +101,18 @@ def _kinds(
 
 
 class Reader(Protocol):
-    """Follows one run on the disk."""
+    """Follows one run on the disk; a deep copy goes on from where it was, by itself."""
 
-    def poll(self) -> Batch:
-        """The rows that came since the last poll."""
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last poll left something unread that is already there."""
+
+    def poll(self, most: int | None = None) -> Batch:
+        """The rows that came since the last poll.
+
+        Args:
+            most: About how many bytes of each file to read now, one block at least; None: all.
+        """
 
 
 class Format(ABC):
@@ -115,6 +123,8 @@ class Format(ABC):
     recognised_by: ClassVar[str]
     last_resort: ClassVar[bool] = False
     """What other formats recognise is theirs, even where this one could read it too."""
+    held_back_s: ClassVar[float] = 0.0
+    """For how long a writer may keep records to itself before they are in the file."""
 
     @abstractmethod
     def find_log(self, place: Place) -> Path | None:

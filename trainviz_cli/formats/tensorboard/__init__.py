@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trainviz_cli.model.glance import Glance
     from trainviz_cli.model.run import Histogram, Image, Text
 
+_AT_ONCE_BYTES = 16 << 20
 
 Named = TypeVar("Named", "Image", "Text", "Histogram")
 
@@ -34,6 +35,7 @@ class TensorboardFormat(Format):
         "event files (`*tfevents*`) in the folder, or in `train/` or `validation/` in it"
     )
     last_resort = True
+    held_back_s = 120.0  # torch's and tensorboardX's `flush_secs`
 
     def find_log(self, place: Place) -> Path | None:
         """The folder that the event files are in, or the file."""
@@ -123,8 +125,10 @@ class _Followed:
         states = {path: _state(path) for _, path in event_files(self._log)}
         if states != self._states or self._reader is None:
             if self._reader is None or not self._states.keys() <= states.keys():
-                self._reader = TensorboardReader(self._log)
-            self._reader.poll()
+                self._reader = TensorboardReader(self._log, keep_extras=True)
+            self._reader.poll(_AT_ONCE_BYTES)  # its scalars are not kept, however many they are
+            while self._reader.is_behind:
+                self._reader.poll(_AT_ONCE_BYTES)
             self._states = states
         return self._reader.extras
 

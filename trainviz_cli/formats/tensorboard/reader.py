@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
-from itertools import count, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainviz_cli.codecs.growing import Numbering
 from trainviz_cli.codecs.tfevents import EventFile
 from trainviz_cli.errors import NotFoundError, UnreadableError
 from trainviz_cli.formats.tensorboard.folders import event_files
@@ -27,11 +27,21 @@ _MOST_STARTS = 1 << 32  # of one folder
 
 
 class TensorboardReader:
-    """Follows the event files of one run; new ones join."""
+    """Follows the event files of one run; new ones join.
 
-    def __init__(self, log: Path) -> None:
+    Args:
+        log: The folder of the files, or one file.
+        keep_extras: Keep what is no scalar, for `extras`.
+
+    Attributes:
+        is_behind: The last poll left something unread that is already there.
+    """
+
+    def __init__(self, log: Path, *, keep_extras: bool = False) -> None:
+        self.is_behind = False
         self._log = log
-        self._codes: defaultdict[str, int] = defaultdict(count().__next__)
+        self._keep_extras = keep_extras
+        self._codes: Numbering[str] = Numbering()
         self._files: dict[Path, _File] = {}
         self._folders: dict[Path, _Starts] = {}
         self._told: set[str] = set()
@@ -41,19 +51,27 @@ class TensorboardReader:
         """Pictures, texts and the like that have been met, with the prefix of their file."""
         return [extra for file in self._files.values() for extra in file.extras]
 
-    def poll(self) -> Batch:
-        """The rows that came since the last poll, file by file.
+    def poll(self, most: int | None = None) -> Batch:
+        """The rows that came since the last poll; a file waits until those before it are read.
+
+        Args:
+            most: About how many bytes of each file to read now, one block at least; None: all.
 
         Raises:
             UnreadableError: Not one of the files can be read.
         """
         batches: list[Batch] = []
         problems: list[UnreadableError] = []
+        self.is_behind = False
         for file in self._followed():
             try:
-                batches.append(file.poll(self._codes))
+                batches.append(file.poll(self._codes, most))
             except UnreadableError as error:
                 problems.append(error)
+                continue
+            self.is_behind = file.is_behind
+            if self.is_behind:
+                break
         if problems and not batches and not len(self._codes):
             raise problems[0]
         untold = [error.message for error in problems if error.message not in self._told]
@@ -73,7 +91,7 @@ class TensorboardReader:
             if path not in self._files:
                 number = len(self._folders)
                 starts = self._folders.setdefault(path.parent, _Starts(number * _MOST_STARTS))
-                self._files[path] = _File(path, prefix, starts)
+                self._files[path] = _File(path, prefix, starts, keep_extras=self._keep_extras)
         return [self._files[path] for _, path in found]
 
 
@@ -88,11 +106,20 @@ class _Starts:
         return self._next - 1
 
 
+class _Extras(list[tuple[str, "Extra"]]):
+    """What a file holds besides scalars; a copy of the list shares it."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Extras:
+        del memo
+        return _Extras(self)
+
+
 class _File:
     """One event file, and where one is in it."""
 
-    def __init__(self, path: Path, prefix: str, starts: _Starts) -> None:
-        self.extras: list[tuple[str, Extra]] = []
+    def __init__(self, path: Path, prefix: str, starts: _Starts, *, keep_extras: bool) -> None:
+        self.extras = _Extras()
+        self._keep_extras = keep_extras
         self._events = EventFile(path)
         self._prefix = prefix
         self._starts = starts
@@ -100,13 +127,18 @@ class _File:
         self._restarts = 0
         self._epoch = np.empty((0, 2))  # step and epoch, the last one known
 
-    def poll(self, codes: defaultdict[str, int]) -> Batch:
-        events = self._events.poll()
+    @property
+    def is_behind(self) -> bool:
+        return self._events.is_behind
+
+    def poll(self, codes: Numbering[str], most: int | None) -> Batch:
+        events = self._events.poll(most)
         if self._restarts != self._events.restarts:
             self._restarts, self._start = self._events.restarts, None
             self._epoch = self._epoch[:0]
             self.extras.clear()
-        self.extras += [(self._prefix, extra) for extra in events.extras]
+        if self._keep_extras:
+            self.extras += [(self._prefix, extra) for extra in events.extras]
         translation = np.array([codes[self._prefix + tag] for tag in events.tags], np.int32)
         return Batch(
             keys=(),
