@@ -6,6 +6,7 @@
     ├── UnreadableError       4  it is there, but it can't be read
     ├── MissingPackageError   5  an optional package is not installed
     ├── RefusedError          6  reading or writing it would be unsafe
+    ├── UnmetError            7  what was waited for did not come
     └── WriteError               training could not write (also an OSError)
 
 The library raises these and never prints; the command line shows them as one line and a hint.
@@ -16,6 +17,7 @@ __all__ = [
     "NotFoundError",
     "RefusedError",
     "TrainvizError",
+    "UnmetError",
     "UnreadableError",
     "UsageError",
     "WriteError",
@@ -70,6 +72,12 @@ class RefusedError(TrainvizError):
     """Refused because it would be unsafe."""
 
     exit_code = 6
+
+
+class UnmetError(TrainvizError):
+    """What was waited for did not come."""
+
+    exit_code = 7
 
 
 class WriteError(TrainvizError, OSError):

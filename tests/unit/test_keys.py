@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from trainviz_cli.errors import NotFoundError, UsageError
 from trainviz_cli.model.keys import (
     common_main_keys,
+    filter_keys,
     is_pattern,
+    keys_asked_for,
     less_is_better,
     main_keys,
     match_keys,
@@ -438,3 +440,45 @@ def test_common_keys_cover_the_runs(runs: list[list[str]], most: int) -> None:
 def test_common_keys_do_not_depend_on_how_often(runs: list[list[str]], times: int) -> None:
     """A folder in which each run lies several times shows the same keys."""
     assert common_main_keys(runs * times) == common_main_keys(runs)
+
+
+def test_keys_asked_for_may_come_later() -> None:
+    """Those that are there, in the order asked for, each once; what fits none is left out."""
+    assert keys_asked_for(["lr", "bbox*", "loss*", "mAP", "loss"], DETECTION) == [
+        "lr",
+        "loss",
+        "loss_cls",
+        "loss_bbox",
+        "coco/bbox_mAP",
+    ]
+    assert keys_asked_for(["mAP"], []) == keys_asked_for([], DETECTION) == []
+    with pytest.raises(UsageError):
+        keys_asked_for(["re:("], [])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("", DETECTION),
+        ("  ", DETECTION),
+        ("map", ["coco/bbox_mAP", "coco/bbox_mAP_50"]),
+        ("OSS b", ["loss_bbox"]),
+        ("50 coco", ["coco/bbox_mAP_50"]),
+        ("loss_*", ["loss_cls", "loss_bbox"]),
+        ("re:^l", ["loss", "loss_cls", "loss_bbox", "lr"]),
+        ("*nothing*", []),
+        ("nothing", []),
+    ],
+)
+def test_keys_are_filtered_as_somebody_types(pattern: str, found: list[str]) -> None:
+    """By all words, in whatever order and case, or by a pattern; an empty one takes all."""
+    assert filter_keys(pattern, DETECTION) == found
+
+
+def test_a_filter_takes_brackets_that_stand_in_a_key() -> None:
+    """A key that could be a pattern is found as it is written, also while it is typed."""
+    keys = ["loss[0]", "loss[1]", "loss0"]
+    assert filter_keys("loss[", keys) == ["loss[0]", "loss[1]"]
+    assert filter_keys("loss[0]", keys[:2]) == ["loss[0]"]
+    with pytest.raises(UsageError):
+        filter_keys("re:(", keys)

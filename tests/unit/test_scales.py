@@ -1,11 +1,12 @@
 """Scales: where values lie, what the ends of an axis are, and what a chart hides."""
 
 import math
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from trainviz_cli.analysis.panels import Curve, Drawing, Limits, Panel
@@ -429,3 +430,30 @@ def test_hidden_says_every_digit_of_the_step() -> None:
     chart = Panel("loss", "step", (Curve("run", "loss", "run", 0, view),), Drawing())
     line = hidden(chart, Scale(0, 2e6), Scale(0, 10))[0]
     assert line.endswith("at step 1234567")
+
+
+@given(
+    ends=st.tuples(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300)),
+    place=st.floats(-1, 2),
+    log=st.booleans(),
+)
+@example(ends=(sys.float_info.min, sys.float_info.max), place=1.0, log=True)
+@example(ends=(sys.float_info.min, 1.0), place=0.0, log=True)
+@example(ends=(-sys.float_info.max, sys.float_info.max), place=0.5, log=False)
+def test_the_value_at_a_place_has_that_place(
+    ends: tuple[float, float],
+    place: float,
+    log: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Which is what positions and value_at mean, as far as floats go; never an error."""
+    low, high = sorted(max(abs(end), 1e-300) for end in ends) if log else sorted(ends)
+    assume(math.log10(high) - math.log10(low) > 1e-3 if log else high / 2 - low / 2 > 1e-6 * high)
+    assume(log or high - low > 1e-300)
+    scale = Scale(low, high, log=log)
+    value = scale.value_at(place)
+    again = float(scale.positions(np.array([value]))[0])
+    is_within = 0 <= place <= 1
+    assert not is_within or again == pytest.approx(place, abs=1e-4)
+    assert value > 0 or not log
+    assert scale.value_at(0) == pytest.approx(low, rel=1e-9)
+    assert scale.value_at(1) == pytest.approx(high, rel=2e-2 if high > 1e308 else 1e-9)

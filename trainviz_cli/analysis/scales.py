@@ -30,6 +30,7 @@ _ROBUST_REACH = 0.5  # of the quantiles' distance: how far beyond them data stil
 _FLATTENED = 0.1
 _CLOSEST_DECADES = 1e-9
 _SMALLEST, _LARGEST = sys.float_info.min, sys.float_info.max
+_LEAST_POWER, _GREATEST_POWER = -307.65, 308.25  # of 10
 
 
 class Scale(NamedTuple):
@@ -60,6 +61,15 @@ class Scale(NamedTuple):
             half = 1.0 if math.isfinite(high - low) else 0.5
             places: FloatArray = (data * half - low * half) / (high * half - low * half)
         return np.where(np.isfinite(data), np.clip(places, -1e9, 1e9), np.nan)
+
+    def value_at(self, place: float) -> float:
+        """The value at a place, as `positions` gives it."""
+        if self.log:
+            low, high = math.log10(self.low), math.log10(self.high)
+            power = min(max(low + (high - low) * place, _LEAST_POWER), _GREATEST_POWER)
+            return float(10**power)
+        # Not by the difference, which may be more than a float can hold.
+        return self.low * (1 - place) + self.high * place
 
     def ticks(self, most: int) -> list[Tick]:
         """About `most` round values on the axis."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from copy import copy, deepcopy
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from trainviz_cli.errors import UnreadableError
 
@@ -104,6 +105,14 @@ class GrowingFile:
         """Notes that this has been read from `offset` on."""
         self.offset += len(data)
         self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """A reader that goes on from here by itself; attributes that change in place are copied."""
+        twin = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, (list, dict)):
+                setattr(twin, name, deepcopy(value, memo))
+        return twin
 
     def leave_rest(self, file: BinaryIO) -> None:
         """Notes that the next look goes on at `offset`, whether or not the file is touched."""

@@ -6,6 +6,7 @@ spread into columns without a loop. Only a block with something odd in it is tak
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -180,6 +181,12 @@ class _Shapes(dict[tuple[str, ...], int]):
         self._lengths.append(len(shape))
         self._flat += [self._code_of[key] for key in shape]
         return number
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Shapes:
+        twin = _Shapes(deepcopy(self._code_of, memo))
+        twin.update(self)
+        twin._lengths, twin._flat = self._lengths.copy(), self._flat.copy()
+        return twin
 
     def codes(self, records: list[Record]) -> tuple[Codes, IntArray]:
         """(M,) the code of each value of all records, and (N,) how many values each has."""

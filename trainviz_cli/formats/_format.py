@@ -107,6 +107,10 @@ class Reader(Protocol):
     def is_behind(self) -> bool:
         """Whether the last poll left something unread that is already there."""
 
+    @property
+    def restarts(self) -> int:
+        """How often a file of the run shrank or was replaced."""
+
     def poll(self, most: int | None = None) -> Batch:
         """The rows that came since the last poll.
 

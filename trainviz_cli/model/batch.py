@@ -102,7 +102,7 @@ def _has_restarts(table: Batch) -> bool:
 
 
 def first_steps(table: Batch) -> dict[int, float]:
-    """Start → the first step in any of its rows."""
+    """Start → the step of its first row."""
     if table.starts is None:
         return {0: table.steps[0].item()} if len(table) else {}
     starts, first_rows = np.unique(table.starts, return_index=True)

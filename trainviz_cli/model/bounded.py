@@ -58,7 +58,8 @@ class BoundedSeries:
 
     A bucket is a run of successive samples that a restart doesn't interrupt. Of each, the first,
     the last, the least, the greatest and the first of each kind that isn't finite stay. Where
-    there is no room for all buckets, they grow to twice the samples, all alike.
+    there is no room for all buckets, they grow to twice the samples, all alike; and where a run
+    does nothing but restart, they are no longer cut there.
 
     Attributes:
         key: What it was logged under.
@@ -81,6 +82,12 @@ class BoundedSeries:
         """How many samples are kept."""
         return self._kept
 
+    @property
+    def end(self) -> tuple[float, int]:
+        """Step and start of the last sample; there must be one."""
+        last = self._samples[self._kept - 1]
+        return last["step"].item(), last["start"].item()
+
     def add(
         self,
         steps: NumberArray,
@@ -92,7 +99,7 @@ class BoundedSeries:
         """Adds samples that were written after all others; each column is (N,)."""
         if not len(values):
             return
-        before = self._samples[self._kept - 1] if self._kept else None
+        before = self._samples[[0, self._kept - 1]] if self._kept else None
         self._make_room(len(values), fractional=steps.dtype.kind == "f")
         new = self._samples[self._kept : self._kept + len(values)]
         new["number"] = np.arange(self.count, self.count + len(values))
@@ -117,21 +124,29 @@ class BoundedSeries:
             larger[: self._kept] = self._samples[: self._kept]
             self._samples = larger
 
-    def _count_in(self, new: Samples, before: np.void | None) -> None:
-        """Brings the tally up to date; a restart leaves it to be made from the series."""
+    def _count_in(self, new: Samples, before: Samples | None) -> None:
+        """Brings the tally up to date; a restart or a repeat leaves it to be made from the series.
+
+        Args:
+            new: Samples that were added.
+            before: The first and the last one until then; None where there was none.
+        """
         steps = new["step"]
-        goes_on = (steps[1:] > steps[:-1]).all() and (new["start"] == new["start"][0]).all()
+        goes_on = bool((steps[1:] > steps[:-1]).all() and (new["start"] == new["start"][0]).all())
         if before is not None:
-            goes_on &= steps[0] > before["step"] and new["start"][0] == before["start"]
-        self._tally = _counted(self._tally, new) if self._tally and goes_on else None
+            first, last = before
+            goes_on &= bool(steps[0] > last["step"] and new["start"][0] == last["start"])
+            # Repeats of one step all count, but only until there is a second step.
+            goes_on &= first["number"] == last["number"] or first["step"] != last["step"]
+        self._tally = _counted(self._tally, new) if self._tally is not None and goes_on else None
 
     def _thin(self) -> None:
         """Lets buckets grow until half of the room is free."""
         samples = self._samples[: self._kept]
         width = max(self.per_bucket, 8)
         restarts = _restarts(samples)
-        if np.count_nonzero(restarts) > self.most // 16:  # it does nothing but restart
-            restarts[:] = False
+        if np.count_nonzero(restarts) >= self.most // 16:  # it does nothing but restart
+            restarts[:] = False  # a bucket between each two of them might not fit
         while len(kept := samples[_telling(samples, width, restarts)]) > self.most // 2:
             width *= 2
         self.per_bucket = width
@@ -146,7 +161,7 @@ class BoundedSeries:
             begun: Start of the run → its first step; empty where there is one alone.
             start_time: Of the run, in unix seconds; None if unknown.
         """
-        if self._series is None:
+        if self._series is None or self._series.start_time != start_time:
             kept = self._samples[: self._kept]
             self._series = to_series(
                 self.key,
@@ -204,8 +219,9 @@ def _tally_of(series: Series) -> Tally:
 
 def _restarts(samples: Samples) -> npt.NDArray[np.bool_]:
     """(N - 1,) between which samples the run restarted."""
-    back: npt.NDArray[np.bool_] = samples["step"][1:] < samples["step"][:-1]
-    return back | (samples["start"][1:] != samples["start"][:-1])
+    steps, starts = samples["step"], samples["start"]
+    cuts: npt.NDArray[np.bool_] = (steps[1:] < steps[:-1]) | (starts[1:] != starts[:-1])
+    return cuts
 
 
 def _telling(samples: Samples, width: int, restarts: npt.NDArray[np.bool_]) -> IntArray:

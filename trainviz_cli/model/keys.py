@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
+from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_MAIN_KEYS = 6
 _MOST_LOSSES_BESIDE_METRICS = 3
+_REMEMBERED = 4096  # keys, which are judged again and again
 
 _NEVER_MAIN = frozenset(
     "step steps epoch epochs iter iters iteration iterations time memory eta".split()
@@ -47,6 +50,31 @@ def match_keys(query: str, keys: Sequence[str], kind: str = "key") -> list[str]:
     if not found:
         raise NotFoundError(f"no {kind} matches {brief(query)!r}", hint=nearest(query, keys, kind))
     return found
+
+
+def keys_asked_for(queries: Iterable[str], keys: Sequence[str]) -> list[str]:
+    """The keys that any of the queries means; what fits none may come later.
+
+    Raises:
+        UsageError: `re:` is followed by no valid pattern.
+    """
+    found: list[str] = []
+    for query in queries:
+        with suppress(NotFoundError):
+            found += match_keys(query, keys)
+    return list(dict.fromkeys(found))
+
+
+def filter_keys(pattern: str, keys: Sequence[str]) -> list[str]:
+    """The keys that fit a glob or a `re:` pattern; or else have all words of it somewhere in them.
+
+    Raises:
+        UsageError: `re:` is followed by no valid pattern.
+    """
+    if found := _by_pattern(pattern, keys):
+        return found
+    wanted = pattern.lower().split()  # a key may have brackets itself
+    return [key for key in keys if all(text in key.lower() for text in wanted)]
 
 
 def main_keys(keys: Iterable[str]) -> list[str]:
@@ -138,7 +166,7 @@ def _compiled(query: str) -> re.Pattern[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a later Python will read otherwise
             return re.compile(query[3:])
-    except (re.error, OverflowError, RecursionError) as error:
+    except (re.error, OverflowError, RecursionError, ValueError) as error:
         raise UsageError(f"{query[:80]!r} is no valid pattern: {error}") from None
 
 
@@ -166,12 +194,14 @@ def _is_metric(key: str) -> bool:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def is_bookkeeping(key: str) -> bool:
     """Whether it counts or times: `data_time`, but not `train_loss_step`."""
     last = key.rpartition("/")[2]
     return not _NEVER_MAIN.isdisjoint(words(last)) and not is_loss(last) and not _is_metric(last)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def is_loss(key: str) -> bool:
     """Whether it is a loss, by its name: `val/loss`, `loss_cls`, `nll`."""
     found = words(key)
@@ -187,6 +217,7 @@ def _loss_rank(key: str) -> tuple[bool, int]:
     return (not last or last[-1] != "loss" or len(last) > 2, len(last))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def less_is_better(key: str) -> bool:
     """Whether the best value is the lowest, by the key's name: losses, errors, perplexity, times.
 

@@ -135,6 +135,17 @@ class RunReader:
         self._are_joined = False
         self._number = 0  # of the first of them
 
+    def __deepcopy__(self, memo: dict[int, object]) -> RunReader:
+        twin = copy(self)
+        twin.remarks = self.remarks.copy()
+        vars(twin).update(deepcopy({"_starts": self._starts, "_empty": self._empty}, memo))
+        return twin
+
+    @property
+    def restarts(self) -> int:
+        """How often a file of the starts that are not read to their end shrank or was replaced."""
+        return sum(start.reader.restarts for start in self._starts)
+
     def poll(self, most: int | None = None) -> list[Batch]:
         """What came since the last poll, by start; a start waits until those before it are read.
 

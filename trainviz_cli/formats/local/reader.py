@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,10 +44,21 @@ class LocalReader:
         self._counts_rows = False
         self._known_stamps = np.empty((0, 2))
 
+    def __deepcopy__(self, memo: dict[int, object]) -> LocalReader:
+        twin = copy(self)
+        vars(twin).update(deepcopy({"_records": self._records, "_stamps": self._stamps}, memo))
+        vars(twin)["_clock"] = copy(self._clock)
+        return twin
+
     @property
     def is_behind(self) -> bool:
         """Whether the last poll left something unread that is already there."""
         return self._records.is_behind
+
+    @property
+    def restarts(self) -> int:
+        """How often the log shrank or was replaced."""
+        return self._records.restarts
 
     def poll(self, most: int | None = None) -> Batch:
         """The rows that came since the last poll.

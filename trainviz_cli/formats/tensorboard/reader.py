@@ -47,6 +47,11 @@ class TensorboardReader:
         self._told: set[str] = set()
 
     @property
+    def restarts(self) -> int:
+        """How often a file shrank or was replaced."""
+        return sum(file.restarts for file in self._files.values())
+
+    @property
     def extras(self) -> list[tuple[str, Extra]]:
         """Pictures, texts and the like that have been met, with the prefix of their file."""
         return [extra for file in self._files.values() for extra in file.extras]
@@ -124,7 +129,7 @@ class _File:
         self._prefix = prefix
         self._starts = starts
         self._start: int | None = None
-        self._restarts = 0
+        self.restarts = 0
         self._epoch = np.empty((0, 2))  # step and epoch, the last one known
 
     @property
@@ -133,8 +138,8 @@ class _File:
 
     def poll(self, codes: Numbering[str], most: int | None) -> Batch:
         events = self._events.poll(most)
-        if self._restarts != self._events.restarts:
-            self._restarts, self._start = self._events.restarts, None
+        if self.restarts != self._events.restarts:
+            self.restarts, self._start = self._events.restarts, None
             self._epoch = self._epoch[:0]
             self.extras.clear()
         if self._keep_extras:
