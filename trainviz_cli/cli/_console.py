@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from trainviz_cli.model.run import Image, Run
     from trainviz_cli.render.term.chart import Look
+    from trainviz_cli.render.term.graphics import Graphics
     from trainviz_cli.render.term.style import ColorDepth, Line
 
 T = TypeVar("T")
@@ -121,6 +122,20 @@ class Console(NamedTuple):
         return min(max(columns, _NARROWEST), _WIDEST)
 
     @property
+    def height(self) -> int:
+        """Lines: what `LINES` says, else the terminal, else 50."""
+        text = os.environ.get("LINES", "")
+        given = int(text) if text.isdecimal() and len(text) < 6 else 0
+        return min(max(given or _terminal_lines(), _LOWEST), _WIDEST)
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether stdin and stdout are a terminal that can be drawn on."""
+        streams = sys.stdin, sys.stdout
+        is_terminal = all(stream is not None and stream.isatty() for stream in streams)
+        return is_terminal and os.environ.get("TERM") not in {None, "", "dumb", "unknown"}
+
+    @property
     def depth(self) -> ColorDepth:
         """How many colours to use."""
         from trainviz_cli.render.term.style import ColorDepth
@@ -152,19 +167,22 @@ class Console(NamedTuple):
             UnreadableError: It is no picture, or a damaged one.
             RefusedError: It would unpack to too many pixels.
         """
-        from trainviz_cli.imaging.picture import open_picture
-        from trainviz_cli.render.term.graphics import detect_graphics
-        from trainviz_cli.render.term.image import draw_picture
+        from trainviz_cli.render.term.image import open_and_draw
 
-        picture = open_picture(image.path, image.offset, image.length)
-        graphics = detect_graphics(
+        # A line for what is below, and one for the prompt.
+        rows = _terminal_lines() - 2
+        sys.stdout.write(open_and_draw(image, self.width, rows, self.graphics(pixels=True)))
+
+    def graphics(self, *, pixels: bool) -> Graphics:
+        """How to show a picture: as pixels, if that is wanted and the terminal can."""
+        from trainviz_cli.render.term.graphics import detect_graphics
+
+        return detect_graphics(
             os.environ,
             self.depth,
             only_ascii=not self._shows_unicode,
-            terminal=sys.stdout.isatty(),
+            terminal=pixels and sys.stdout.isatty(),
         )
-        # A line for what is below, and one for the prompt.
-        sys.stdout.write(draw_picture(picture, self.width, _terminal_lines() - 2, graphics))
 
     @property
     def _shows_unicode(self) -> bool:
@@ -174,12 +192,21 @@ class Console(NamedTuple):
         """Prints styled lines."""
         from trainviz_cli.render.term.style import to_text
 
-        text = to_text(lines, self.depth)
-        if not self._shows_unicode:
-            encoding = "ascii" if self.ascii else sys.stdout.encoding or "ascii"
-            codecs.register_error("cells", _in_cells)
-            text = text.translate(_TO_ASCII).encode(encoding, "cells").decode(encoding)
-        sys.stdout.write(text)
+        sys.stdout.write(self.shown(to_text(lines, self.depth)))
+
+    def shown(self, text: str) -> str:
+        """The text as stdout can show it: with other characters, as many cells wide, if need be."""
+        if self._shows_unicode:
+            return text
+        encoding = "ascii" if self.ascii else sys.stdout.encoding or "ascii"
+        codecs.register_error("cells", _in_cells)
+        return text.translate(_TO_ASCII).encode(encoding, "cells").decode(encoding)
+
+    def shown_here(self) -> Callable[[str], str]:
+        """What `shown` does, also when stdout is replaced later."""
+        if self._shows_unicode:
+            return str
+        return Console(self.color, ascii=True).shown
 
 
 def _in_cells(error: UnicodeError) -> tuple[str, int]:
@@ -210,6 +237,28 @@ def _terminal_lines() -> int:
         return max(os.get_terminal_size(sys.stdout.fileno()).lines, _LOWEST) or 50
     except (OSError, ValueError):
         return 50
+
+
+def wait_for_reader(wait_s: float) -> None:
+    """Waits, but no longer than somebody reads stdout.
+
+    Raises:
+        BrokenPipeError: Nobody does any more.
+    """
+    import select
+    import time
+
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)  # asks for nothing but errors
+    except (AttributeError, OSError, ValueError):  # elsewhere it shows with the next record
+        time.sleep(wait_s)
+        return
+    seen = sum(event for _, event in poll.poll(wait_s * 1000))
+    if seen & select.POLLNVAL:  # as macOS says of terminals
+        time.sleep(wait_s)
+    elif seen:
+        raise BrokenPipeError
 
 
 def print_path(path: str) -> None:

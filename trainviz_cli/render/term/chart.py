@@ -40,6 +40,8 @@ class Look(NamedTuple):
         nan, up, down: Where a value is NaN, +Inf, -Inf.
         above, below: Where a value is off the scale.
         levels: From low to high, for a curve in one row.
+        focus: Before the chart that keys act on.
+        pointer: A line through what the mouse points at.
         monochrome: No colours, so a raw curve behind a smoothed one is thinned out.
     """
 
@@ -52,10 +54,24 @@ class Look(NamedTuple):
     above: str = "↑"
     below: str = "↓"
     levels: str = "▁▂▃▄▅▆▇█"
+    focus: str = "▸"
+    pointer: str = "┊"
     monochrome: bool = False
 
 
-ASCII = Look(ASCII_DOTS, "o#%@&$*=", ("|", "+", "`", "-", "+"), "x", "A", "V", "^", "v", "_.-~=+*#")
+ASCII = Look(
+    dots=ASCII_DOTS,
+    marks="o#%@&$*=",
+    frame=("|", "+", "`", "-", "+"),
+    nan="x",
+    up="A",
+    down="V",
+    above="^",
+    below="v",
+    levels="_.-~=+*#",
+    focus=">",
+    pointer=":",
+)
 
 
 def draw_panel(
@@ -70,6 +86,36 @@ def draw_panel(
         look: The characters to draw with.
         below: Makes what stands there in place of the legend, from the panel and the width.
     """
+    chart = draw_chart(panel, width, height, look)
+    said = (*preparation(panel), *hidden(panel, chart.x, chart.y), *panel.notes)
+    width = max(width, MIN_WIDTH)
+    return [
+        *chart.lines,
+        *(below(panel, width) if below else legend(panel, width, look.marks)),
+        *([Span(fit(note, width), DIM)] for note in said),
+    ]
+
+
+class Chart(NamedTuple):
+    """A chart without its legend, and where in it things lie.
+
+    Attributes:
+        lines: Title, curves, axis and its labels.
+        x: The x axis.
+        y: The y axis.
+        margin: Cells before the curves, the axis included.
+        columns: Cells that the curves have from left to right.
+    """
+
+    lines: list[Line]
+    x: Scale
+    y: Scale
+    margin: int
+    columns: int
+
+
+def draw_chart(panel: Panel, width: int, height: int, look: Look) -> Chart:
+    """The chart, `height` rows, no line wider than `width` cells; arguments as in `draw_panel`."""
     width, height = max(width, MIN_WIDTH), max(height, MIN_HEIGHT)
     rows = height - _FRAME_ROWS
     x = x_scale(panel)
@@ -79,17 +125,13 @@ def draw_panel(
     plot = _Plot(x, y, width - margin - 1, rows, look)
     for curve in panel.curves:
         plot.add(curve, mark_of(curve.color, look.marks) if len(panel.curves) > 1 else None)
-    return [
+    lines: list[Line] = [
         [Span(fit(panel.title, width), BOLD)],
         *_with_y_axis(plot.lines(), y_ticks, y, margin, look),
         _x_axis(plot, margin, look),
         _x_labels(plot, margin, _axis_name(panel, x)),
-        *(below(panel, width) if below else legend(panel, width, look.marks)),
-        *(
-            [Span(fit(note, width), DIM)]
-            for note in (*preparation(panel), *hidden(panel, x, y), *panel.notes)
-        ),
     ]
+    return Chart(lines, x, y, margin + 1, plot.width)
 
 
 class _Plot:

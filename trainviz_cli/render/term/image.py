@@ -13,11 +13,27 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image as Picture
 
+    from trainviz_cli.model.run import Image
+
 _PIXELS = frozenset({Graphics.KITTY, Graphics.ITERM2, Graphics.SIXEL})
 _ENLARGED = 32  # columns that a small picture grows to
 _RAMP = " .:-=+*#%@"
 # Colours 16 to 255 of 256; the first 16 look different everywhere.
 _COLORS = [*product((0, 95, 135, 175, 215, 255), repeat=3), *((v, v, v) for v in range(8, 248, 10))]
+
+
+def open_and_draw(image: Image, width: int, height: int, graphics: Graphics) -> str:
+    """A logged picture as text for stdout; arguments as in `draw_picture`.
+
+    Raises:
+        NotFoundError: Nothing is there.
+        UnreadableError: It is no picture, or a damaged one.
+        RefusedError: It would unpack to too many pixels.
+    """
+    from trainviz_cli.imaging.picture import open_picture
+
+    picture = open_picture(image.path, image.offset, image.length)
+    return draw_picture(picture, width, height, graphics)
 
 
 def draw_picture(

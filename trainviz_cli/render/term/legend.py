@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,15 +29,33 @@ def mark_of(index: int, marks: str) -> str:
 def legend(panel: Panel, width: int, marks: str) -> list[Line]:
     """One line a curve: its mark, its name and its figures."""
     shown = panel.curves[:_MOST_ENTRIES]
-    names = _aligned([fit(curve.label, width // 2) for curve in shown])
-    facts = _columns([list(figures(curve)) for curve in shown])
+    entries = [Entry(curve.label, curve.color, list(figures(curve))) for curve in shown]
+    return entry_lines(entries, width, marks, more=len(panel.curves) - len(shown))
+
+
+class Entry(NamedTuple):
+    """What stands in a legend.
+
+    Attributes:
+        label: What the curve is called; it may come from outside.
+        color: Its place in a palette.
+        facts: What there is to say, the most telling first.
+    """
+
+    label: str
+    color: int
+    facts: Sequence[str]
+
+
+def entry_lines(entries: Sequence[Entry], width: int, marks: str, more: int = 0) -> list[Line]:
+    """One line an entry, their columns aligned; and how many more there are."""
+    names = _aligned([fit(entry.label, width // 2) for entry in entries])
+    facts = _columns([list(entry.facts) for entry in entries])
     lines: list[Line] = [
-        _entry(f"{mark_of(curve.color, marks)} {name}", Style(curve.color), said, width)
-        for curve, name, said in zip(shown, names, facts, strict=True)
+        _entry(f"{mark_of(entry.color, marks)} {name}", Style(entry.color), said, width)
+        for entry, name, said in zip(entries, names, facts, strict=True)
     ]
-    if rest := len(panel.curves) - len(shown):
-        lines.append([Span(f"  and {rest} more", DIM)])
-    return lines
+    return [*lines, [Span(f"  and {more} more", DIM)]] if more else lines
 
 
 def _aligned(texts: Sequence[str]) -> list[str]:
@@ -64,6 +82,7 @@ def _entry(head: str, style: Style, said: Sequence[str], width: int) -> Line:
             break
         line.append(Span(f"  {fact}", DIM))
         used += cells(fact) - cells(fact.rstrip())
+    line[-1] = line[-1]._replace(text=line[-1].text.rstrip())  # which there may be no room for
     return line
 
 

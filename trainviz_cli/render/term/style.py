@@ -61,6 +61,27 @@ def padded(line: Line, width: int) -> list[Span]:
     return [*line, Span(" " * blank)] if blank > 0 else list(line)
 
 
+def with_char(line: Line, column: int, char: str) -> list[Span]:
+    """The line with a character in a column where it is blank, or as it is.
+
+    Args:
+        line: Of characters one cell wide.
+        column: Counted from 0.
+        char: One cell wide.
+    """
+    changed = []
+    begin = 0
+    for span in line:
+        at = column - begin
+        if 0 <= at < len(span.text) and span.text[at] == " ":
+            before, after = span.text[:at], span.text[at + 1 :]
+            changed += [Span(before, span.style), Span(char, DIM), Span(after, span.style)]
+        else:
+            changed.append(span)
+        begin += len(span.text)
+    return changed
+
+
 def to_text(lines: Iterable[Line], depth: ColorDepth) -> str:
     """The lines as one string, each ended by a newline, without blanks at its end."""
     if depth is ColorDepth.NONE:
@@ -74,14 +95,17 @@ def _styled(span: Span, depth: ColorDepth) -> str:
     return f"\x1b[{_codes(span.style, depth)}m{span.text}\x1b[0m"
 
 
+def ansi_color(style: Style, depth: ColorDepth) -> int | None:
+    """The number of the style's colour, of so many; None is the terminal's own."""
+    if style.color is None or depth is ColorDepth.NONE:
+        return None
+    colors = _COLORS_256 if depth is ColorDepth.MANY else _COLORS_16
+    return colors[style.color % len(colors)]
+
+
 def _codes(style: Style, depth: ColorDepth) -> str:
-    codes = []
-    if style.bold:
-        codes.append("1")
-    if style.dim:
-        codes.append("2")
-    if style.color is not None and depth is ColorDepth.MANY:
-        codes.append(f"38;5;{_COLORS_256[style.color % len(_COLORS_256)]}")
-    elif style.color is not None:
-        codes.append(str(30 + _COLORS_16[style.color % len(_COLORS_16)]))
+    number = ansi_color(style, depth)
+    codes = ["1"] * style.bold + ["2"] * style.dim
+    if number is not None:
+        codes.append(f"38;5;{number}" if depth is ColorDepth.MANY else str(30 + number))
     return ";".join(codes)

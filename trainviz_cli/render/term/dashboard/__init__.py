@@ -1,0 +1,1 @@
+"""The live view: what is known of runs on one screen, again and again."""
