@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import distributions
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ABSENT = "not installed"
+PEERS = "TRAINVIZ_BENCH_PEERS"  # names the folder of the environments that `installed` makes
 TRAINVIZ = str(Path(sys.executable).with_name("trainviz"))  # the command beside this Python
 
 
@@ -98,6 +102,34 @@ def find(module: str, name: str) -> Any:  # noqa: ANN401 - peers come without ty
     with suppress(ImportError):
         return getattr(import_module(module), name)
     return None
+
+
+def installed(*packages: str) -> tuple[Path, str] | None:
+    """Where a peer's commands are, and its version; None where it cannot be installed.
+
+    It gets an environment of its own, because peers ask for different versions of the same
+    library. The environment is made when it is first asked for, and kept.
+
+    Args:
+        packages: What to install; the peer comes first.
+    """
+    cache = Path(os.environ.get(PEERS) or Path(tempfile.gettempdir()) / ".peers")
+    folder = cache / packages[0]
+    done = folder / "installed.txt"
+    if not done.exists() or done.read_text(encoding="utf-8").split() != list(packages):
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-q"]
+        try:
+            for command in (
+                [sys.executable, "-m", "venv", str(folder)],
+                [*pip, "install", *packages],
+            ):
+                subprocess.run(command, check=True, stdout=sys.stderr)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        done.write_text("\n".join(packages), encoding="utf-8")
+    libraries = [str(path) for path in folder.glob("lib/python*/site-packages")]
+    peer = next(iter(distributions(name=packages[0], path=libraries)))
+    return folder / "bin", peer.version
 
 
 def ratio(

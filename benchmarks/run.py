@@ -22,11 +22,11 @@ README = Path(__file__).with_name("README.md")
 OPERATIONS = (
     "write_scalar write_scalars write_image read_log poll_log plot_run draw_chart start_up "
     "list_runs compare_runs complete_keys write_events read_events export_run "
-    "draw_pictures draw_featmaps identify_networks run_featmap".split()
+    "draw_pictures draw_featmaps identify_networks run_featmap tail_runs follow_run".split()
 )
 PACKAGES = (
     "numpy orjson click mmengine torch tensorboard opencv-python-headless plotext tensorboardX "
-    "google-crc32c torchvision timm".split()
+    "google-crc32c torchvision timm textual".split()
 )
 TABLE = r"(?s)(<!-- table -->\n).*(<!-- end of table -->)"
 

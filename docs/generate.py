@@ -18,6 +18,7 @@ from terminal_svg import terminal_svg
 
 from trainviz_cli.cli import trainviz
 from trainviz_cli.formats import all_formats
+from trainviz_cli.render.term.dashboard.actions import ACTIONS
 from trainviz_cli.runs import find_runs
 
 HERE = Path(__file__).parent
@@ -35,14 +36,16 @@ EXITS = """\
 | 2 | wrong usage, or an output that can't be written |
 | 3 | not found: a run, a log, a key, a picture |
 | 4 | the file can't be read: damaged, not a log, an unknown format |
+| 5 | an optional package is missing |
 | 6 | refused: a picture that would fill the memory |
+| 7 | what `tail --until` waited for did not come |
 | 130 | interrupted |
 
-Results go to stdout, everything else to stderr.
+What runs until it is stopped (`tail`, `--follow`) ends with 0 on Ctrl-C. Results go to stdout, everything else to stderr.
 
 ## JSON
 
-`--json` prints one document. A number that isn't finite is `null`; the steps of such numbers are
+`--json` prints one document (`tail`: one a line). A number that isn't finite is `null`; the steps of such numbers are
 listed under `nonfinite`. Fields may be added, never renamed.
 
 DOCUMENTS
@@ -63,6 +66,8 @@ DOCUMENTS = {
     "compare": '{"rows": [{"run", "key", "direction", "last", "last_step", "last_change", "best", '
     '"best_step", "best_change", "wins", "nonfinite": [STEP]}], '
     '"config_diff": {KEY: {RUN: VALUE}}}',
+    "tail": '{"run", "step", "epoch", "wall_time", "values": {KEY: VALUE}, '
+    '"nonfinite": {KEY: [STEP]}}, one a line',
     "formats": '{"formats": [{"name", "title", "recognised_by"}]}',
 }
 
@@ -76,6 +81,8 @@ def cli_page() -> str:
         command = trainviz.get_command(group, name)
         context = click.Context(command, parent=group, info_name=name)
         page += [f"## trainviz {name}", "", "```text", command.get_help(context), "```", ""]
+    keys = "".join(f"| `{action.shown}` | {action.help} |\n" for action in ACTIONS)
+    page += ["## Keys of trainviz tail", "", f"| key | does |\n|---|---|\n{keys}"]
     rows = "".join(f"| `{name}` | `{fields}` |\n" for name, fields in DOCUMENTS.items())
     table = f"| command | document |\n|---|---|\n{rows}".rstrip()
     return "\n".join([*page, EXITS.replace("DOCUMENTS", table)])
@@ -112,7 +119,7 @@ def printed(command: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "sample_runs", Path(folder) / "sample_runs")
         ended = age_runs(Path(folder) / "sample_runs")
-        environment = {"COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
+        environment = {"COLUMNS": str(COLUMNS), "LINES": "25", "TERM": "xterm-256color"}
         with (
             chdir(folder),
             patch.dict(os.environ, environment),

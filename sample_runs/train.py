@@ -7,7 +7,7 @@ three seeds each. A run takes less than a minute on one CPU core. Start one:
 
 and watch it grow from a second terminal:
 
-    trainviz plot runs/sgd_seed0 --key train/loss
+    trainviz tail
 """
 
 from __future__ import annotations

@@ -33,7 +33,10 @@ CALLS: dict[str, list[str]] = {
     "ls": [str(SAMPLES)],
     "plot": [str(SAMPLES), "-k", "mAP"],
     "show": [str(SAMPLES / "sgd_seed0")],
+    "tail": [str(SAMPLES / "sgd_seed0"), "--once"],
 }
+# These print a document per line.
+STREAMING = {"tail"}
 
 _NUMBER = {"type": ["number", "null"]}
 _TEXT = {"type": "string"}
@@ -105,6 +108,14 @@ SHAPES: dict[str, dict[str, Any]] = {
             "type": "array",
             "items": _object(path=_TEXT, offset={"type": ["integer", "null"]}, message=_TEXT),
         },
+    ),
+    "tail": _object(
+        run=_TEXT,
+        step={"type": "number"},
+        epoch=_NUMBER,
+        wall_time=_NUMBER,
+        values=_mapping(_NUMBER),
+        nonfinite=_mapping(_STEPS),
     ),
 }
 
@@ -224,14 +235,15 @@ def test_command_is_called_here(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    """`--json` prints one valid document in the shape that the contract gives it."""
+    """`--json` prints valid documents, one as a rule, in the shape the contract gives them."""
     name = command_name(name)
     if not any("--json" in parameter.opts for parameter in trainviz_command(name).params):
         pytest.skip("does not report")
     code, out, _ = call(capsys, name, *CALLS[name], "--json")
     assert code == 0
-    document = json.loads(out, parse_constant=refuse)
-    jsonschema.Draft202012Validator(SHAPES[name]).validate(document)
+    for text in out.splitlines() if name in STREAMING else [out]:
+        document = json.loads(text, parse_constant=refuse)
+        jsonschema.Draft202012Validator(SHAPES[name]).validate(document)
 
 
 def test_the_shapes_are_seen_to_be_broken() -> None:

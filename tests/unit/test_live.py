@@ -382,16 +382,18 @@ def test_it_is_thinned_when_a_key_outgrows_its_room() -> None:
     assert [*run.keys] == ["loss", "acc", "lr"]
 
 
-def test_the_run_is_made_once() -> None:
-    """Until there is more of it, or it is called otherwise."""
+def test_the_run_goes_along() -> None:
+    """With what comes, and with what it is called."""
     run = live(batch([1]))
     first = run.as_run()
-    assert run.as_run() is first
     assert first.name == run.name == "exp"
     run.found = run.found._replace(name="a/exp")
     assert run.as_run().name == "a/exp"
+    before = run.version("loss")
     run.add([batch([2])], NOW, None)
-    assert run.as_run()["loss"].steps.tolist() == [1, 2]
+    assert run.version("loss") != before
+    assert first["loss"].steps.tolist() == run.as_run()["loss"].steps.tolist() == [1, 2]
+    assert list(first) == ["loss"]
 
 
 def test_the_run_began_with_its_earliest_record() -> None:

@@ -54,9 +54,9 @@ def show_live(
     """Shows the runs until the user leaves, or the watch is over."""
     catch_up(follower, _FIRST_FRAME_S)
     board = Board(_source(follower, arguments), console.look, wish)
-    # The first frame is there before the library for the others is.
-    sys.stdout.write(_OTHER_SCREEN)
     try:
+        # The first frame is there before the library for the others is.
+        sys.stdout.write(_OTHER_SCREEN)
         first = to_text(board.lines(console.width, console.height), console.depth)
         sys.stdout.write(console.shown(first).rstrip("\n"))
         sys.stdout.flush()
@@ -76,6 +76,7 @@ def show_live(
         sys.stdout.write(_BACK)
         raise
     gc.enable()  # a command switches it off, but this may go on for days
+    gc.set_threshold(50_000)  # it finds next to nothing, and takes a tenth of the time otherwise
     gc.freeze()  # what is imported by now is never to be looked through again
     app.run()
 
@@ -127,6 +128,7 @@ class _Pictures:
             return None
         from trainviz_cli.render.term.image import open_and_draw
 
+        self._shown = None  # if it fails, something else is shown
         text = open_and_draw(image, max(columns, 1), max(rows, 1), self._graphics)
         self._shown = image, columns, rows
         return text, f"{name}: {image.name} at step {image.step}"

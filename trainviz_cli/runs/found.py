@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from copy import copy, deepcopy
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,16 +119,12 @@ class RunReader:
         log: Where the run's config and pictures are: that of its newest start with data.
         remarks: What became of the starts.
         is_behind: The last poll left something unread that is already there.
-        is_outdated: A start that had no record so far has some now: only a new reader knows how it
-            joins the others.
     """
 
     def __init__(self, found: FoundRun) -> None:
         self.log = found.log
         self.remarks: list[Diagnostic] = []
         self.is_behind = False
-        self.is_outdated = False
-        self._empty: list[_Start] = []
         self._found = found
         self._starts: list[_Start] = []  # once they are joined, without those that are read
         self._are_joined = False
@@ -138,7 +133,7 @@ class RunReader:
     def __deepcopy__(self, memo: dict[int, object]) -> RunReader:
         twin = copy(self)
         twin.remarks = self.remarks.copy()
-        vars(twin).update(deepcopy({"_starts": self._starts, "_empty": self._empty}, memo))
+        vars(twin)["_starts"] = deepcopy(self._starts, memo)
         return twin
 
     @property
@@ -160,7 +155,6 @@ class RunReader:
         if not self._are_joined and not self._join(most):
             self.is_behind = True
             return []
-        self.is_outdated = any(start.has_begun() for start in self._empty)
         batches: list[Batch] = []
         while True:
             start = self._starts[0]
@@ -199,10 +193,9 @@ class RunReader:
                 left_out.append(begun.pop()[0].found.name)
             begun.append((start, first))
         joined = [start for start, _ in begun] or self._starts[:1]
-        self._empty = [
-            start for start in self._starts if start.first_step is None and start not in joined
-        ]
-        self.remarks += [note for start in self._empty for note in start.diagnostics]
+        for start in self._starts:
+            if start.first_step is None and start not in joined:
+                self.remarks += start.diagnostics
         if left_out:
             names = ", ".join(sorted(left_out))
             message = f"starts that a later one began over are left out: {names}"
@@ -240,14 +233,6 @@ class _Start:
             batch = self.reader.poll(None if most is None else _ONE_BLOCK)
             self._held = (*self._held, batch)
         return self.first_step is not None or not self.reader.is_behind
-
-    def has_begun(self) -> bool:
-        """Whether it has a row by now."""
-        if self.first_step is None:
-            with suppress(UnreadableError):
-                batch = self.reader.poll(_ONE_BLOCK)
-                self._held = (*self._held, batch) if len(batch) else self._held
-        return self.first_step is not None
 
     def take(self, most: int | None) -> Sequence[Batch]:
         """What was read before its turn, and what more there is by now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,14 +23,14 @@ from trainviz_cli.model.batch import first_steps, places_by_key
 from trainviz_cli.model.bounded import BoundedSeries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     import numpy.typing as npt
 
     from trainviz_cli.model.batch import Batch
     from trainviz_cli.model.bounded import Tally
     from trainviz_cli.model.run import Run
-    from trainviz_cli.model.series import FloatArray, IntArray
+    from trainviz_cli.model.series import FloatArray, IntArray, Series
     from trainviz_cli.runs.found import FoundRun
 
 _MOST_BEATS = 256
@@ -87,7 +88,7 @@ class LiveRun:
         self._pace = self._patience_s = _UNKNOWN
         self._arrivals: deque[float] = deque(maxlen=_MOST_ARRIVALS)
         self._last_s = now_s
-        self._run: Run | None = None
+        self._alarms: list[tuple[str, float]] | None = None
         self._lengths: dict[str, object] = {}  # of the configuration, what tells how long it is
         self._length_keys: list[str] = []
         self._plan: Plan | None = None
@@ -136,7 +137,7 @@ class LiveRun:
         if age_s is None:
             self._arrivals.append(now_s)
         self._last_s = now_s - (age_s or 0.0)
-        self._run = None
+        self._alarms = None
         self._pace = self._patience_s = _UNKNOWN
         if self._length_keys:
             self._plan = None
@@ -268,20 +269,27 @@ class LiveRun:
         return self._begun if len(self._begun) > 1 else {}
 
     def as_run(self) -> Run:
-        """The run with what is kept of its samples; the same one until there are more."""
-        if self._run is not None and self._run.name == self.name:
-            return self._run
-        series = {
-            key: column.series(self._restarts, self._start_time)
-            for key, column in self._columns.items()
-        }
-        self._run = self.found.as_run(series)
-        return self._run
+        """The run with what is kept of its samples, which goes along with this one."""
+        return self.found.as_run(_Kept(self))
+
+    def series(self, key: str) -> Series:
+        """What is kept of a key's samples.
+
+        Raises:
+            KeyError: It wasn't logged.
+        """
+        return self._columns[key].series(self._restarts, self._start_time)
+
+    def version(self, key: str) -> object:
+        """Equal to what it was as long as nothing that a chart of the key shows is another."""
+        return self._columns[key].count, len(self._begun)
 
     def alarms(self) -> list[tuple[str, float]]:
         """The keys that turned NaN or infinite, and the first step at which each did."""
-        steps = [(key, self.tally(key).bad_step) for key in self._columns]
-        return [(key, step) for key, step in steps if step is not None]
+        if self._alarms is None:
+            steps = [(key, self.tally(key).bad_step) for key in self._columns]
+            self._alarms = [(key, step) for key, step in steps if step is not None]
+        return self._alarms
 
     def learn(self, config: dict[str, object]) -> None:
         """Takes note of the run's configuration, for how long it is to be."""
@@ -352,3 +360,19 @@ class LiveRun:
         patience_s = max(_GIVEN_UP * stalled_after_s, _GIVEN_UP_S)
         silent_s = self.silent_s(now_s)
         return silent_s > (stalled_after_s if self.is_finished else patience_s)
+
+
+class _Kept(Mapping[str, "Series"]):
+    """Key → what is kept of its samples, made when asked for: of most keys, nobody asks."""
+
+    def __init__(self, live: LiveRun) -> None:
+        self._live = live
+
+    def __getitem__(self, key: str) -> Series:
+        return self._live.series(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._live.keys)
+
+    def __len__(self) -> int:
+        return len(self._live.keys)

@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     from trainviz_cli.runs.follow import News
 
 _TICK_S = 1.0
-_PACE_S = 0.2  # between two frames while records come
+_PACE_S = 0.15  # at least, between two frames while records come
 _FLUID_S = 0.03  # while the user moves something
-_STALE_S = 0.5
 _PICTURE_S = 3.0
 _HELP_CELLS = 76
 _HELP_FRAME = 4  # cells for its border
@@ -116,7 +115,7 @@ class Dashboard(App[int]):
         self._events: asyncio.AbstractEventLoop | None = None
         self._woken = threading.Event()  # there is something to look at
         self._lock = threading.Lock()  # of the runs, which one thread adds to and one draws
-        self._is_told = False
+        self._is_shown = True
         self._drawn_s = 0.0
         self._due_s = math.inf  # when it is to be drawn again, whatever comes
         self._room_for_picture: tuple[int, int] | None = None
@@ -198,12 +197,14 @@ class Dashboard(App[int]):
             self.post_message(self.Failed(error))
 
     def _look(self) -> None:
+        """Takes what came; several looks share one frame."""
         if news := self._control.look():
             with self._lock:
                 self._control.take(news)
-            if not self._is_told:  # it shows with what came before
-                self._is_told = True
-                self.post_message(self.Came())
+            self._is_shown = False
+        if not self._is_shown and time.monotonic() - self._drawn_s >= _PACE_S:
+            self._is_shown = True
+            self.post_message(self.Came())
 
     def _latest_picture(self, columns: int, rows: int) -> tuple[str, str] | None:
         try:
@@ -233,13 +234,12 @@ class Dashboard(App[int]):
         raise event.error
 
     def on_dashboard_came(self) -> None:
-        """Shows it soon."""
-        self._draw_soon(_PACE_S)
+        """Shows it."""
+        self.draw()
 
     def draw(self) -> None:
         """Brings the screen up to date."""
         self._drawn_s, self._due_s = time.monotonic(), math.inf
-        self._is_told = False
         width, height = self._frame.size
         with self._lock:
             verdict = self._control.verdict()
@@ -248,8 +248,6 @@ class Dashboard(App[int]):
         if verdict is not None:
             self._leave_thread()
             self.exit(verdict)
-        if self._board.is_stale:
-            self._draw_soon(_STALE_S)
 
     def _draw_soon(self, pace_s: float) -> None:
         """Draws once so long after the last time, however many ask for it by then."""

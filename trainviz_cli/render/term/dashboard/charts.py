@@ -21,7 +21,6 @@ from trainviz_cli.runs.closeup import Stretch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainviz_cli.model.run import Run
     from trainviz_cli.render.term.chart import Look
     from trainviz_cli.render.term.dashboard.still import Shown
     from trainviz_cli.render.term.dashboard.wish import Wish
@@ -102,8 +101,8 @@ class Charts:
             return self._nothing([Span(fit(_why_nothing(runs, wish), area.width), DIM)])
         if area.width < MIN_WIDTH or area.height < MIN_HEIGHT:
             return self._figures(runs, subjects, area)
-        samples = [each.as_run() for run in runs for each in (run, run.closeup) if each]
-        shown = wish, area, pointed, self.focus, samples  # of which each is itself alone
+        rows_of = [(each, each.records) for run in runs for each in (run, run.closeup) if each]
+        shown = wish, area, pointed, self.focus, rows_of, [run.name for run in runs]
         if self._last and self._last[0] == shown and not self.is_stale:
             return self._last[1]
         self._place(subjects, most, wish, area)
@@ -184,13 +183,13 @@ class Charts:
             key, which = cell.subject
             chosen = [_in_sight(runs[i], key, is_zoomed=is_zoomed) for i in which]
             asked = wish.drawing, tuple(run.name for run in chosen), len(runs) > 1
-            data = tuple(run.series[key] for run in chosen)
+            data = tuple((run, run.version(key)) for run in chosen)
             if (cell.asked, cell.data) == (asked, data):
                 continue
             if cell.asked == asked and now_s < self._redraw_s:
                 self.is_stale = True
                 continue
-            cell.draw(runs, chosen, wish.drawing, self._look)
+            cell.draw(runs, [run.as_run() for run in chosen], wish.drawing, self._look)
             cell.asked, cell.data = asked, data
             drawn = True
         if drawn:
@@ -253,10 +252,10 @@ def _stretch(run: LiveRun, axis: str, low: float, high: float) -> Stretch | None
     return Stretch(float(steps.min()), math.inf if high == math.inf else float(steps.max()))
 
 
-def _in_sight(run: Shown, key: str, *, is_zoomed: bool) -> Run:
+def _in_sight(run: Shown, key: str, *, is_zoomed: bool) -> Shown:
     """The samples to draw: those of the stretch in sight, where it was read again and has any."""
     closeup = run.closeup if is_zoomed else None
-    return (closeup if closeup and key in closeup.keys else run).as_run()
+    return closeup if closeup and key in closeup.keys else run
 
 
 def _why_nothing(runs: Sequence[Shown], wish: Wish) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -24,11 +25,18 @@ class Shown(Protocol):
         """The keys logged so far."""
 
     @property
+    def records(self) -> int:
+        """How many rows there are; another number when anything of it is another."""
+
+    @property
     def closeup(self) -> Shown | None:
         """The stretch of it that is in sight, with samples that are left out here."""
 
     def tally(self, key: str) -> Tally:
         """A key in figures."""
+
+    def version(self, key: str) -> object:
+        """Equal to what it was as long as nothing that a chart of the key shows is another."""
 
     def as_run(self) -> Run:
         """Its samples."""
@@ -40,13 +48,16 @@ class Still:
     Attributes:
         name: What it is called.
         keys: The keys logged by then.
+        records: How many rows there were.
     """
 
     def __init__(self, live: LiveRun) -> None:
         self.name = live.name
         self.keys = list(live.keys)
         self._live = live
-        self._run = live.as_run()
+        self.records = live.records
+        run = live.as_run()
+        self._run = replace(run, series=dict(run.series))
         self._tallies = {key: live.tally(key) for key in self.keys}
         self._closeup: tuple[LiveRun, Still] | None = None
 
@@ -63,6 +74,11 @@ class Still:
     def tally(self, key: str) -> Tally:
         """A key in figures."""
         return self._tallies[key]
+
+    def version(self, key: str) -> object:
+        """The same for ever."""
+        del key
+        return None
 
     def as_run(self) -> Run:
         """Its samples."""

@@ -1,0 +1,99 @@
+"""`trainviz tail`: the live view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trainviz_cli.cli._completion.candidates import complete_path
+from trainviz_cli.cli._options import console_options, drawing_options, json_option, key_option
+
+if TYPE_CHECKING:
+    from trainviz_cli.cli._console import Console
+
+
+@click.command("tail")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_path)
+@key_option
+@click.option(
+    "--until",
+    "conditions",
+    multiple=True,
+    metavar="EXPR",
+    help="End when it holds: 'best(mAP)>=0.37', 'last(loss)<0.1', 'step>=10000', stalled, nan.",
+)
+@click.option("--once", is_flag=True, help="One frame, then end.")
+@click.option(
+    "-n",
+    "--lines",
+    "most_old",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Into a pipe: of what is there already, only the last N records of each run.  [all]",
+)
+@drawing_options("together", "title")
+@json_option
+@console_options
+def command(
+    *,
+    runs: tuple[str, ...],
+    queries: tuple[str, ...],
+    conditions: tuple[str, ...],
+    once: bool,
+    most_old: int | None,
+    drawing: dict[str, Any],
+    as_json: bool,
+    console: Console,
+) -> None:
+    """Runs as they are written: curves, pace and time left. Without RUN, the one written last.
+
+    \b
+      trainviz tail
+      trainviz tail runs/* -k loss -k mAP
+      trainviz tail runs/exp1 --until 'best(val/mAP)>=0.37'
+      trainviz tail runs/exp1 | grep loss
+
+    Into a pipe, a line for each record. `--until` ends with 7 when what it waits for doesn't come.
+    """
+    import gc
+
+    from trainviz_cli.analysis.until import Until
+    from trainviz_cli.cli._console import note
+    from trainviz_cli.cli._following import Watch, stopped_by_signals
+    from trainviz_cli.cli._live import show_live, show_once, why_nothing
+    from trainviz_cli.cli._options import to_drawing
+    from trainviz_cli.cli._selection import note_left_out
+    from trainviz_cli.render.term.dashboard.wish import Wish
+    from trainviz_cli.runs.follow import Follower
+
+    wish = Wish(queries=queries, drawing=to_drawing({**drawing, "together": False, "title": None}))
+    waited_for = [Until(text) for text in conditions]
+    watch = Watch(waited_for)
+    try:
+        with stopped_by_signals():
+            follower = Follower(runs)
+            if once and not follower.runs:
+                raise why_nothing(runs)
+            note_left_out(follower.left_out)
+            for error in follower.awaited:
+                note(error.message if once else f"{error.message}; waiting for it")
+            watch.begin(follower)
+            if as_json or not (once or console.is_interactive):
+                from trainviz_cli.cli._records import Printer, print_records
+
+                gc.enable()  # a command switches it off, but this may go on for days
+                printer = Printer(queries, as_json=as_json, most_old=most_old)
+                print_records(follower, watch, printer, once=once)
+            elif once:
+                show_once(follower, wish, console)
+                watch.is_over()
+            else:
+                show_live(follower, watch, wish, console, runs)
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        if not waited_for:
+            raise
+    watch.stop("that is all there is" if once else "it was stopped")
+    watch.report()
