@@ -24,10 +24,12 @@ from trainviz_cli.cli._live import _Pictures, _save
 from trainviz_cli.codecs.png import encode_png
 from trainviz_cli.errors import NotFoundError
 from trainviz_cli.render.term.dashboard.actions import ACTIONS, help_lines, hints
-from trainviz_cli.render.term.dashboard.app import Control, Dashboard, Help
+from trainviz_cli.render.term.dashboard.app import Dashboard
 from trainviz_cli.render.term.dashboard.board import Board, Source
+from trainviz_cli.render.term.dashboard.control import Control
 from trainviz_cli.render.term.dashboard.driver import on_other_screen
 from trainviz_cli.render.term.dashboard.frame import Frame
+from trainviz_cli.render.term.dashboard.screens import Help
 from trainviz_cli.render.term.dashboard.wish import Wish
 from trainviz_cli.render.term.style import ColorDepth, line_cells
 from trainviz_cli.runs.follow import Follower, News

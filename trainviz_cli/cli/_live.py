@@ -60,7 +60,8 @@ def show_live(
         first = to_text(board.lines(console.width, console.height), console.depth)
         sys.stdout.write(console.shown(first).rstrip("\n"))
         sys.stdout.flush()
-        from trainviz_cli.render.term.dashboard.app import Control, Dashboard
+        from trainviz_cli.render.term.dashboard.app import Dashboard
+        from trainviz_cli.render.term.dashboard.control import Control
 
         control = Control(
             look=follower.look,

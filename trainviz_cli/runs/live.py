@@ -11,8 +11,6 @@ import numpy as np
 
 from trainviz_cli.analysis.config import flat
 from trainviz_cli.analysis.pace import (
-    Beat,
-    Epochs,
     Plan,
     planned,
     planned_steps,
@@ -21,19 +19,17 @@ from trainviz_cli.analysis.pace import (
 )
 from trainviz_cli.model.batch import first_steps, places_by_key
 from trainviz_cli.model.bounded import BoundedSeries
+from trainviz_cli.runs.rhythm import Rhythm
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    import numpy.typing as npt
-
     from trainviz_cli.model.batch import Batch
     from trainviz_cli.model.bounded import Tally
     from trainviz_cli.model.run import Run
-    from trainviz_cli.model.series import FloatArray, IntArray, Series
+    from trainviz_cli.model.series import Series
     from trainviz_cli.runs.found import FoundRun
 
-_MOST_BEATS = 256
 _MOST_ARRIVALS = 64
 _GIVEN_UP = 10  # times as long as it takes to have stalled
 _GIVEN_UP_S = 60.0
@@ -48,7 +44,6 @@ class LiveRun:
         records: How many rows were added.
         closeup: The stretch of it that is in sight, with samples that are left out here.
         problem: Why it can't be read at present; None as a rule.
-        epoch: The latest epoch; None if the log counts none.
         has_config: Whether its configuration is known.
     """
 
@@ -74,17 +69,12 @@ class LiveRun:
         self.records = 0
         self.problem: str | None = None
         self.closeup: LiveRun | None = None
-        self.epoch: float | None = None
         self.has_config = False
         self._columns: dict[str, BoundedSeries] = {}
         self._room = room
         self._begun = dict(begun or {})
         self._start_time = start_time
-        self._beats: deque[Beat] = deque(maxlen=_MOST_BEATS)
-        self._latest: Beat | None = None
-        self._stride = 1.0  # steps between the latest two records
-        self._epochs = Epochs()
-        self._has_clock = False  # of its own
+        self._rhythm = Rhythm(self._columns, self._begun)
         self._pace = self._patience_s = _UNKNOWN
         self._arrivals: deque[float] = deque(maxlen=_MOST_ARRIVALS)
         self._last_s = now_s
@@ -115,7 +105,12 @@ class LiveRun:
     @property
     def step(self) -> float | None:
         """The latest global step; None before the first record."""
-        return None if self._latest is None else self._latest.step
+        return None if self._rhythm.latest is None else self._rhythm.latest.step
+
+    @property
+    def epoch(self) -> float | None:
+        """The latest epoch; None if the log counts none."""
+        return self._rhythm.epoch
 
     @property
     def is_thinned(self) -> bool:
@@ -144,7 +139,7 @@ class LiveRun:
 
     def _add(self, batch: Batch, now_s: float, *, is_new: bool) -> None:
         keys = places_by_key(batch)
-        self._beat(batch, keys, now_s, is_new=is_new)
+        self._rhythm.note(batch, keys, now_s, is_new=is_new)
         self.records += len(batch)
         for start, step in first_steps(batch).items():
             self._begun.setdefault(start, step)
@@ -168,86 +163,6 @@ class LiveRun:
                 None if batch.wall_times is None else batch.wall_times[rows],
                 None if batch.starts is None else batch.starts[rows],
             )
-
-    def _beat(self, batch: Batch, keys: dict[str, IntArray], now_s: float, *, is_new: bool) -> None:
-        """Notes how training got on: at which times it reached which steps."""
-        steps = np.asarray(batch.steps, np.float64)
-        epochs = np.full(len(batch), np.nan) if batch.epochs is None else batch.epochs
-        again, resumed = self._breaks(batch, steps, keys)
-        if resumed is not None:
-            self._beats.clear()
-        if again is not None:
-            self._latest, self._epochs = None, Epochs()
-        reached = np.append(-np.inf if self.step is None else self.step, steps)
-        reached[1 : (again or 0) + 1] = -np.inf
-        reached = np.maximum.accumulate(reached)
-        rows = np.flatnonzero(reached[1:] > reached[:-1])
-        self._epochs.note(steps[rows], epochs[rows])
-        times = self._times(batch, now_s, is_new=is_new)
-        for row in rows[-_MOST_BEATS:].tolist():
-            beat = Beat(float(times[row]), float(steps[row]))
-            if self._latest is not None:
-                self._stride = beat.step - self._latest.step
-            self._latest = beat
-            if math.isfinite(beat.time) and row >= (resumed or 0):
-                self._beats.append(beat)
-        known = epochs[np.isfinite(epochs)]
-        self.epoch = float(known[-1]) if len(known) else self.epoch
-
-    def _times(self, batch: Batch, now_s: float, *, is_new: bool) -> FloatArray:
-        """(N,) when each row was written; if the log doesn't say, when the last one was seen."""
-        if batch.wall_times is not None:
-            if not self._has_clock:
-                self._has_clock = True
-                self._beats.clear()  # which are by another clock
-            return batch.wall_times
-        times = np.full(len(batch), np.nan)
-        if is_new and not self._has_clock:
-            times[-1] = now_s
-        return times
-
-    def _breaks(
-        self, batch: Batch, steps: FloatArray, keys: dict[str, IntArray]
-    ) -> tuple[int | None, int | None]:
-        """The last row at which training began again, and the last at which it was resumed.
-
-        It was resumed where a key goes on in a new start of the run. It began again, which counts
-        as resumed too, where a key goes back, to before what was reached: keys that lag behind
-        others don't.
-        """
-        starts = np.zeros(len(batch), np.int64) if batch.starts is None else batch.starts
-        new_starts = set(np.unique(starts).tolist()) - self._begun.keys()
-        reached, since = -np.inf if self.step is None else self.step, 0
-        again = resumed = None
-        if not new_starts and steps.min() >= reached and (steps[1:] >= steps[:-1]).all():
-            return again, resumed
-        for row in self._turns(steps, starts, batch.rows, keys):
-            reached, since = max(reached, steps[since:row].max(initial=-np.inf)), row
-            if steps[row] < reached:
-                again = resumed = row
-                reached = -np.inf
-            elif starts[row] in new_starts:
-                resumed = row
-            new_starts.discard(starts[row].item())
-        return again, resumed
-
-    def _turns(
-        self,
-        steps: FloatArray,
-        starts: IntArray,
-        rows: npt.NDArray[np.int32],
-        keys: dict[str, IntArray],
-    ) -> list[int]:
-        """The rows at which a key goes back, or goes on in another start."""
-        found: set[int] = set()
-        for key, places in keys.items():
-            here = rows[places]
-            column = self._columns.get(key)
-            step, start = (-np.inf, starts[here[0]]) if column is None else column.end
-            own_steps, own_starts = np.append(step, steps[here]), np.append(start, starts[here])
-            turns = (own_steps[1:] < own_steps[:-1]) | (own_starts[1:] != own_starts[:-1])
-            found.update(here[turns].tolist())
-        return sorted(found)
 
     def give_room(self, room: int) -> None:
         """Changes how many samples of a key may be kept, from the next one on."""
@@ -312,7 +227,7 @@ class LiveRun:
     def steps_per_s(self) -> float | None:
         """Its pace of late; None while it can't be known."""
         if self._pace == _UNKNOWN:
-            self._pace = steps_per_s(self._beats) or math.nan
+            self._pace = steps_per_s(self._rhythm.beats) or math.nan
         return None if math.isnan(self._pace) else self._pace
 
     @property
@@ -330,11 +245,11 @@ class LiveRun:
         if left is None:
             return False
         counts_from_0 = min(self._begun.values(), default=1.0) == 0
-        return left <= 1 or left - counts_from_0 < self._stride
+        return left <= 1 or left - counts_from_0 < self._rhythm.stride
 
     @property
     def _left_steps(self) -> float | None:
-        end = planned_steps(self.plan, self._epochs.steps_each)
+        end = planned_steps(self.plan, self._rhythm.epochs.steps_each)
         return None if end is None or self.step is None else max(end - self.step, 0.0)
 
     def silent_s(self, now_s: float) -> float:
@@ -344,7 +259,7 @@ class LiveRun:
     def stalled_after_s(self) -> float:
         """After how long a silence it has stalled."""
         if self._patience_s == _UNKNOWN:
-            times = [beat.time for beat in self._beats]
+            times = [beat.time for beat in self._rhythm.beats]
             held_back_s = self.found.format.held_back_s
             self._patience_s = stalled_after_s(times, self._arrivals, held_back_s)
         return self._patience_s

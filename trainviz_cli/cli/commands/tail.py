@@ -10,7 +10,12 @@ from trainviz_cli.cli._completion.candidates import complete_path
 from trainviz_cli.cli._options import console_options, drawing_options, json_option, key_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trainviz_cli.cli._console import Console
+    from trainviz_cli.cli._following import Watch
+    from trainviz_cli.cli._records import Printer
+    from trainviz_cli.render.term.dashboard.wish import Wish
 
 
 @click.command("tail")
@@ -56,40 +61,20 @@ def command(
 
     Into a pipe, a line for each record. `--until` ends with 7 when what it waits for doesn't come.
     """
-    import gc
-
     from trainviz_cli.analysis.until import Until
-    from trainviz_cli.cli._console import note
     from trainviz_cli.cli._following import Watch, stopped_by_signals
-    from trainviz_cli.cli._live import show_live, show_once, why_nothing
     from trainviz_cli.cli._options import to_drawing
-    from trainviz_cli.cli._selection import note_left_out
+    from trainviz_cli.cli._records import Printer
     from trainviz_cli.render.term.dashboard.wish import Wish
-    from trainviz_cli.runs.follow import Follower
 
     wish = Wish(queries=queries, drawing=to_drawing({**drawing, "together": False, "title": None}))
     waited_for = [Until(text) for text in conditions]
     watch = Watch(waited_for)
+    by_line = as_json or not (once or console.is_interactive)
+    printer = Printer(queries, as_json=as_json, most_old=most_old) if by_line else None
     try:
         with stopped_by_signals():
-            follower = Follower(runs)
-            if once and not follower.runs:
-                raise why_nothing(runs)
-            note_left_out(follower.left_out)
-            for error in follower.awaited:
-                note(error.message if once else f"{error.message}; waiting for it")
-            watch.begin(follower)
-            if as_json or not (once or console.is_interactive):
-                from trainviz_cli.cli._records import Printer, print_records
-
-                gc.enable()  # a command switches it off, but this may go on for days
-                printer = Printer(queries, as_json=as_json, most_old=most_old)
-                print_records(follower, watch, printer, once=once)
-            elif once:
-                show_once(follower, wish, console)
-                watch.is_over()
-            else:
-                show_live(follower, watch, wish, console, runs)
+            _follow(runs, watch, printer or wish, console, once=once)
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:
@@ -97,3 +82,32 @@ def command(
             raise
     watch.stop("that is all there is" if once else "it was stopped")
     watch.report()
+
+
+def _follow(
+    runs: Sequence[str], watch: Watch, shown_as: Printer | Wish, console: Console, *, once: bool
+) -> None:
+    """Follows the runs, as lines or on a screen, until it is over."""
+    import gc
+
+    from trainviz_cli.cli._console import note
+    from trainviz_cli.cli._live import show_live, show_once, why_nothing
+    from trainviz_cli.cli._records import Printer, print_records
+    from trainviz_cli.cli._selection import note_left_out
+    from trainviz_cli.runs.follow import Follower
+
+    follower = Follower(runs)
+    if once and not follower.runs:
+        raise why_nothing(runs)
+    note_left_out(follower.left_out)
+    for error in follower.awaited:
+        note(error.message if once else f"{error.message}; waiting for it")
+    watch.begin(follower)
+    if isinstance(shown_as, Printer):
+        gc.enable()  # a command switches it off, but this may go on for days
+        print_records(follower, watch, shown_as, once=once)
+    elif once:
+        show_once(follower, shown_as, console)
+        watch.is_over()
+    else:
+        show_live(follower, watch, shown_as, console, runs)

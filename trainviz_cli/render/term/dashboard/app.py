@@ -7,22 +7,21 @@ import math
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import Group
 from rich.text import Text
-from textual import events
 from textual.app import App
 from textual.binding import Binding
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.message import Message
-from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from trainviz_cli.errors import TrainvizError
-from trainviz_cli.render.term.dashboard.actions import ACTIONS, help_lines
+from trainviz_cli.render.term.dashboard.actions import help_lines
 from trainviz_cli.render.term.dashboard.driver import ended_by_signals, on_other_screen
 from trainviz_cli.render.term.dashboard.frame import Frame, rich_text
+from trainviz_cli.render.term.dashboard.screens import STYLES, Charted, Help
 from trainviz_cli.render.term.text import fit
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
 
     from trainviz_cli.analysis.panels import Panel
     from trainviz_cli.render.term.dashboard.board import Board
+    from trainviz_cli.render.term.dashboard.control import Control
     from trainviz_cli.render.term.style import ColorDepth
-    from trainviz_cli.runs.follow import News
 
 _TICK_S = 1.0
 _PACE_S = 0.15  # at least, between two frames while records come
@@ -47,49 +46,10 @@ _MESSAGE_S = 5.0
 _TYPING = "filter: enter keeps it, esc drops it"
 
 
-class Control(NamedTuple):
-    """What the live view can do beyond its screen.
-
-    Attributes:
-        look: What came since the last look; called in a thread of its own.
-        take: Lets it count; called in that thread as well.
-        wait_s: Seconds until it is worth looking again.
-        verdict: Whether the view is to end, and with what; None is to go on.
-        switch: Goes to a newer run.
-        save: Writes a chart to a file, and returns its name; called in a thread.
-        picture: The latest picture, in so many columns and rows, and what it is; None where there
-            is none, or no other than last time. Called in a thread.
-    """
-
-    look: Callable[[], News]
-    take: Callable[[News], object]
-    wait_s: Callable[[], float]
-    verdict: Callable[[], int | None]
-    switch: Callable[[], None]
-    save: Callable[[Panel], str]
-    picture: Callable[[int, int], tuple[str, str] | None]
-
-
 class Dashboard(App[int]):
     """Shows a board, and what comes, until it is left."""
 
-    CSS = """
-    Screen { background: ansi_default; color: ansi_default; layers: below above; }
-    Frame { width: 1fr; height: 1fr; background: ansi_default; }
-    #picture { width: 40%; height: 1fr; display: none; background: ansi_default;
-               margin-left: 1; }
-    #filter { dock: bottom; height: 1; border: none; padding: 0; display: none;
-              background: ansi_default; color: ansi_default; }
-    #filter > .input--cursor, #filter > .input--selection {
-        background: ansi_default; color: ansi_default; text-style: reverse; }
-    #filter > .input--placeholder {
-        background: ansi_default; color: ansi_default; text-style: dim; }
-    Help { align: center middle; background: ansi_default; }
-    Help VerticalScroll { width: 80; max-width: 100%; height: auto; max-height: 100%;
-                          border: ascii ansi_bright_black; padding: 0 1;
-                          background: ansi_default; scrollbar-size: 0 0; }
-    Help Static { background: ansi_default; height: auto; }
-    """
+    CSS = STYLES
     ENABLE_COMMAND_PALETTE = False
     # From everywhere, even while a filter is typed or the help is read.
     BINDINGS: ClassVar[list[Any]] = [Binding("ctrl+c,ctrl+q", "do('quit')", priority=True)]
@@ -387,34 +347,3 @@ class Dashboard(App[int]):
             pane = self.query_one("#picture", Static)
             said = Text(self._shown(fit(caption, pane.size.width * _CAPTION_ROWS)), "dim")
             pane.update(Group(Text.from_ansi(picture, no_wrap=True, end=""), said))
-
-
-class Charted(Screen[None]):
-    """The screen with the charts, and the keys that act on them."""
-
-    BINDINGS: ClassVar[list[Any]] = [
-        Binding(action.keys, f"app.do('{action.name}')", action.help) for action in ACTIONS
-    ]
-
-
-class Help(ModalScreen[None]):
-    """All keys; any of them closes it."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__()
-        self._text = text
-
-    def compose(self) -> ComposeResult:
-        """A list that can be scrolled."""
-        with VerticalScroll() as scroll:
-            scroll.border_subtitle = "up and down scroll, any other key closes"
-            yield Static(self._text)
-
-    def on_key(self, event: events.Key) -> None:
-        """Closes it, unless the key scrolls."""
-        if event.key not in {"up", "down", "pageup", "pagedown", "home", "end"}:
-            event.stop()
-            if self.is_current:
-                self.dismiss()
-            else:  # typed while it went, for what is behind it
-                self.app.post_message(events.Key(event.key, event.character))
