@@ -41,12 +41,13 @@ EXITS = """\
 | 7 | what `tail --until` waited for did not come |
 | 130 | interrupted |
 
-What runs until it is stopped (`tail`, `--follow`) ends with 0 on Ctrl-C. Results go to stdout, everything else to stderr.
+What runs until it is stopped (`tail`, `--follow`) ends with 0 on Ctrl-C. Results go to stdout,
+everything else to stderr.
 
 ## JSON
 
-`--json` prints one document (`tail`: one a line). A number that isn't finite is `null`; the steps of such numbers are
-listed under `nonfinite`. Fields may be added, never renamed.
+`--json` prints one document (`tail`: one a line). A number that isn't finite is `null`; the steps
+of such numbers are listed under `nonfinite`. Fields may be added, never renamed.
 
 DOCUMENTS
 
