@@ -27,9 +27,12 @@ _SIGNS: dict[str, Callable[[float, float], bool]] = {
 _COMPARISON = re.compile(r"(?P<what>.*[^<>=!\s])\s*(?P<sign>>=|<=|==|>|<)(?P<bound>[^<>=]+)")
 _ANOTHER = re.compile(r"(<|>|==)=?\s*[-+.\d]")
 _OF_KEY = re.compile(r"(?P<which>best|last|min|max)\s*\((?P<key>.*)\)")
-_WORDS = frozenset({"stalled", "nan"})
+_WORDS = frozenset({"stalled", "finished", "nan"})
+_SHORTEST_STALL_S = 10.0  # who waits for one shall not be called for a pause
 _COUNTS = frozenset({"step", "epoch"})
-_HINT = "'best(val/mAP)>=0.37', 'last(loss)<0.1', 'step>=10000', 'epoch>=12', stalled or nan"
+_HINT = (
+    "'best(val/mAP)>=0.37', 'last(loss)<0.1', 'step>=10000', 'epoch>=12', finished, stalled, nan"
+)
 
 
 class Progress(Protocol):
@@ -43,8 +46,12 @@ class Progress(Protocol):
     def epoch(self) -> float | None:
         """The latest epoch."""
 
-    def has_stalled(self, now_s: float) -> bool:
-        """Whether it has been silent for too long."""
+    def has_stalled(self, now_s: float, least_s: float = 0.0) -> bool:
+        """Whether it has been silent for too long, and for so many seconds at least."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it got as far as it was to go."""
 
     @property
     def keys(self) -> Collection[str]:
@@ -83,11 +90,17 @@ class Until:
             NotFoundError: Several keys fit equally well.
         """
         if self._what == "stalled":
-            return run.has_stalled(now_s)
+            return run.has_stalled(now_s, _SHORTEST_STALL_S)
+        if self._what == "finished":
+            return run.is_finished
         if self._what == "nan":
             return any(run.tally(key).bad_step is not None for key in run.keys)
         value = getattr(run, self._what) if self._what in _COUNTS else self._value(run)
         return value is not None and self._compare(value, self._bound)
+
+    def lacks(self, run: Progress) -> bool:
+        """Whether the key that it is about isn't there so far."""
+        return bool(self._query) and self._value(run) is None
 
     def _value(self, run: Progress) -> float | None:
         """The figure asked for; None while there is none."""
@@ -147,4 +160,4 @@ def _holds_another(what: str) -> bool:
 
 
 def _not_taken(text: str) -> UsageError:
-    return UsageError(f"--until takes no {brief(text)!r}", hint=_HINT)
+    return UsageError(f"--until doesn't understand {brief(text)!r}", hint=_HINT)

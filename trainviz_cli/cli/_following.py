@@ -67,6 +67,19 @@ class Watch:
             self.ending = Ending(reached=False, reason=self._why_not("no run goes on"))
         return self.ending is not None
 
+    def unknown(self) -> list[str]:
+        """The conditions about a key that no run has so far."""
+        runs = self._follower.runs if self._follower and self._follower.is_settled else []
+        return [each.text for each in self._conditions if runs and all(map(each.lacks, runs))]
+
+    def remark(self) -> str:
+        """What is waited for, in a line; empty where nothing is."""
+        said = [
+            f"{each.text} (no such key so far)" if each.text in self.unknown() else each.text
+            for each in self._conditions
+        ]
+        return f"until {' or '.join(said)}" if said else ""
+
     def stop(self, why: str) -> None:
         """Notes that somebody ended it."""
         if self._conditions and self.ending is None:

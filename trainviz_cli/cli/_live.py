@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from trainviz_cli.cli._following import catch_up
 from trainviz_cli.errors import NotFoundError
+from trainviz_cli.model.keys import require_keys
 from trainviz_cli.render.term.dashboard.board import Board, Source
 from trainviz_cli.render.term.style import to_text
 from trainviz_cli.runs import locate_runs
@@ -41,11 +42,21 @@ def why_nothing(arguments: Sequence[str]) -> TrainvizError:
 
 
 def show_once(follower: Follower, wish: Wish, console: Console) -> None:
-    """Prints one frame."""
+    """Prints one frame.
+
+    Raises:
+        NotFoundError: `--key` means none of the keys there are.
+    """
     catch_up(follower)
     follower.learn()
+    require_keys(
+        wish.queries, list(dict.fromkeys(key for run in follower.runs for key in run.keys))
+    )
     board = Board(_source(follower, ()), console.look, wish, has_hints=False)
-    console.show(board.lines(console.width, console.height - 1))
+    size = console.width, console.height - 1
+    board.lines(*size)
+    follower.take(follower.look())  # reads again what is in sight of a long run
+    console.show(board.lines(*size))
 
 
 def show_live(
@@ -53,7 +64,8 @@ def show_live(
 ) -> None:
     """Shows the runs until the user leaves, or the watch is over."""
     catch_up(follower, _FIRST_FRAME_S)
-    board = Board(_source(follower, arguments), console.look, wish)
+    source = _source(follower, arguments)._replace(awaited=watch.remark)
+    board = Board(source, console.look, wish)
     try:
         # The first frame is there before the library for the others is.
         sys.stdout.write(_OTHER_SCREEN)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trainviz_cli.cli._console import note, print_json, print_text, wait_for_reader
 from trainviz_cli.errors import UnreadableError
-from trainviz_cli.model.keys import keys_asked_for, match_keys
+from trainviz_cli.model.keys import keys_asked_for, require_keys
 from trainviz_cli.model.numbers import plain
 from trainviz_cli.render.term.text import printable
 
@@ -123,13 +123,8 @@ class Printer:
         self._old.clear()
 
     def require(self, keys: Sequence[str]) -> None:
-        """Lets it pass if each query means a key.
-
-        Raises:
-            NotFoundError: One means none of them.
-        """
-        for query in self._queries if keys else ():
-            match_keys(query, keys)
+        """As `require_keys`, of its queries."""
+        require_keys(self._queries, keys)
 
 
 def print_records(follower: Follower, watch: Watch, printer: Printer, *, once: bool) -> None:
@@ -153,6 +148,9 @@ def print_records(follower: Follower, watch: Watch, printer: Printer, *, once: b
             if (name, problem) not in told:
                 note(f"{name}: {problem}")
         told.update(problems)
+        if unknown := [each for each in watch.unknown() if ("", each) not in told]:
+            note(f"no run has the key of {', '.join(unknown)} so far")
+            told.update(("", each) for each in unknown)
         if watch.is_over():
             return
         if once and not follower.is_behind:

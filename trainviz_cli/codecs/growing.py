@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -22,6 +22,7 @@ READ_AT_ONCE = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOC
 _LEFT = (-1, -1)  # no file: it has been read to its end under another name
 _LFS_MAGIC = b"version https://git-lfs"
 _TAIL_BYTES = 64
+_HALF_AN_END = 1 << 16  # bytes at most
 
 
 class GrowingFile:
@@ -69,7 +70,9 @@ class GrowingFile:
             file = open(self.path, "rb", buffering=0, opener=_open_at_once)  # noqa: SIM115 - below
         except FileNotFoundError:
             self._is_gone = self._identity is not None  # about to be made again, perhaps
-            yield None
+            with self._find_renamed(None) or nullcontext() as old:
+                self.has_moved = old is not None
+                yield old
             return
         except OSError as error:
             self._seen = None
@@ -99,7 +102,9 @@ class GrowingFile:
             self._seen = None
             return False
         self._seen = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        return before == self._seen
+        # On a network's disk the size may be there before the bytes are.
+        has_half_an_end = 0 < status.st_size - self.offset < _HALF_AN_END
+        return before == self._seen and not has_half_an_end
 
     def advance(self, data: bytes) -> None:
         """Notes that this has been read from `offset` on."""
@@ -138,8 +143,8 @@ class GrowingFile:
         file.seek(self.offset - len(self._tail))
         return file.read(len(self._tail)) == self._tail
 
-    def _find_renamed(self, identity: tuple[int, int]) -> BinaryIO | None:
-        """The file read so far, at `offset`, where this one took its place and it goes on there."""
+    def _find_renamed(self, identity: tuple[int, int] | None) -> BinaryIO | None:
+        """The file read so far, at `offset`, where this or none took its place and it goes on."""
         old = self._identity
         if old is None or old in {_LEFT, identity} or not self._follows_renamed:
             return None

@@ -16,6 +16,7 @@ from trainviz_cli.codecs.blocks import parse_one_by_one, parse_together
 from trainviz_cli.codecs.growing import Numbering
 from trainviz_cli.codecs.lines import MAX_LINE_BYTES, Block, LineReader
 from trainviz_cli.codecs.records import Record, parse_record
+from trainviz_cli.errors import UnreadableError
 from trainviz_cli.model.diagnostic import Diagnostic, merge
 
 if TYPE_CHECKING:
@@ -118,7 +119,12 @@ class JsonLines:
         Raises:
             UnreadableError: The file is a git-LFS pointer, or can't be opened.
         """
-        tables = [self._tabulate(block) for block in self._lines.poll(most)]
+        tables: list[Table] = []
+        try:
+            tables += map(self._tabulate, self._lines.poll(most))
+        except UnreadableError:
+            if not tables:  # else the next poll says why
+                raise
         too_long, self._lines.too_long = self._lines.too_long, []
         notes = [self._note(at, f"line over {MAX_LINE_BYTES >> 20} MiB") for at in too_long]
         if not tables and not notes:

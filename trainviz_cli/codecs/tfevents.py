@@ -24,6 +24,7 @@ from trainviz_cli.codecs.tfrecord import (
     head,
 )
 from trainviz_cli.codecs.tfscalars.decode import decode
+from trainviz_cli.errors import UnreadableError
 from trainviz_cli.model.diagnostic import Diagnostic, merge
 
 if TYPE_CHECKING:
@@ -134,7 +135,12 @@ class EventFile(GrowingFile):
             UnreadableError: The file is a git-LFS pointer, or can't be opened.
         """
         problems: list[Diagnostic] = []
-        parts = [self.read_events(*piece) for piece in self._pieces(problems, most)]
+        parts: list[_Part] = []
+        try:
+            parts += (self.read_events(*piece) for piece in self._pieces(problems, most))
+        except UnreadableError:
+            if not parts:  # else the next poll says why
+                raise
         return _join(parts, list(self._codes), problems)
 
     def _pieces(

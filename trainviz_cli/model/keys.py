@@ -65,6 +65,16 @@ def keys_asked_for(queries: Iterable[str], keys: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def require_keys(queries: Iterable[str], keys: Sequence[str]) -> None:
+    """Lets it pass if each query means a key, or there is none at all so far.
+
+    Raises:
+        NotFoundError: One means none of them.
+    """
+    for query in queries if keys else ():
+        match_keys(query, keys)
+
+
 def filter_keys(pattern: str, keys: Sequence[str]) -> list[str]:
     """The keys that fit a glob or a `re:` pattern; or else have all words of it somewhere in them.
 
@@ -199,6 +209,12 @@ def is_bookkeeping(key: str) -> bool:
     """Whether it counts or times: `data_time`, but not `train_loss_step`."""
     last = key.rpartition("/")[2]
     return not _NEVER_MAIN.isdisjoint(words(last)) and not is_loss(last) and not _is_metric(last)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def has_best(key: str) -> bool:
+    """Whether one end of its values is the best, by its name: not so `lr`, or `grad_norm`."""
+    return is_loss(key) or _is_metric(key) or _is_cost(key)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -50,7 +50,8 @@ class Followed:
         self.shown: Stretch | None = None
         self._starts = live.found.starts  # all that were ever there
         self._parts = [_Part(live.found, 0)]  # the starts there were at first, then each later one
-        self._config_sought_at: int | None = None  # when it had so many records
+        self._finishes = 0  # how often more came of it after its end
+        self._config_sought_at: tuple[int, int, int] | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -112,6 +113,7 @@ class Followed:
     def add(self, batches: Sequence[Batch], now_s: float, age_s: float | None) -> None:
         """Lets what came count; arguments as in `LiveRun.add`."""
         if any(map(len, batches)):
+            self._finishes += self.live.is_finished
             self.live.add(batches, now_s, age_s)
             if self.live.closeup and self.shown:
                 more = [self.shown.part_of(batch) for batch in batches]
@@ -120,13 +122,22 @@ class Followed:
 
     def config(self) -> dict[str, object]:
         """Its configuration, unless that is known or was looked for in vain."""
-        count = self.live.records
-        before, self._config_sought_at = self._config_sought_at, count
-        # It may be written after the first records; but not long after.
-        if before is None or (before != count and count < _EARLY and not self.live.has_config):
+        now = self.live.records, self.live.starts, self._finishes
+        before, self._config_sought_at = self._config_sought_at, now
+        if before is None or (now != before and self._may_differ(before)):
             with suppress(TrainvizError):
                 return self.live.found.format.config(self.live.found.log)
         return {}
+
+    def _may_differ(self, before: tuple[int, int, int]) -> bool:
+        """Whether it may be another one, since there were so many records, starts and ends.
+
+        It may be written after the first records, but not long after; again, where the run begins
+        anew; and somebody must have made it longer, if it goes on beyond its end.
+        """
+        _, starts, finishes = before
+        is_early = not self.live.has_config and self.live.records < _EARLY
+        return is_early or self.live.starts > starts or self._finishes > finishes
 
     def closeup(self, room: int, now_s: float) -> LiveRun | None:
         """The steps in sight, read again as far as that brings more than is kept of them."""

@@ -103,6 +103,11 @@ class LiveRun:
         return self._columns.keys()
 
     @property
+    def starts(self) -> int:
+        """How many starts of the run there were so far."""
+        return len(self._begun)
+
+    @property
     def step(self) -> float | None:
         """The latest global step; None before the first record."""
         return None if self._rhythm.latest is None else self._rhythm.latest.step
@@ -264,10 +269,15 @@ class LiveRun:
             self._patience_s = stalled_after_s(times, self._arrivals, held_back_s)
         return self._patience_s
 
-    def has_stalled(self, now_s: float) -> bool:
-        """Whether it has been silent for five times its usual gap, before its end."""
-        silent_s = self.silent_s(now_s)
-        return bool(self.records) and not self.is_finished and silent_s > self.stalled_after_s()
+    def has_stalled(self, now_s: float, least_s: float = 0.0) -> bool:
+        """Whether it has been silent for five times its usual gap, before its end.
+
+        Args:
+            now_s: What the monotonic clock says.
+            least_s: For how long it must have been silent in any case.
+        """
+        patience_s = max(self.stalled_after_s(), least_s)
+        return bool(self.records) and not self.is_finished and self.silent_s(now_s) > patience_s
 
     def is_over(self, now_s: float) -> bool:
         """Whether nothing is to be expected any more: it has ended, or stalled for good."""

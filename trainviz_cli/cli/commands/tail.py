@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainviz_cli.cli._completion.candidates import complete_path
-from trainviz_cli.cli._options import console_options, drawing_options, json_option, key_option
+from trainviz_cli.cli._options import console_options, drawing_options, key_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     "conditions",
     multiple=True,
     metavar="EXPR",
-    help="End when it holds: 'best(mAP)>=0.37', 'last(loss)<0.1', 'step>=10000', stalled, nan.",
+    help="End when it holds: 'best(mAP)>=0.37', 'last(loss)<0.1', 'step>=10000', finished, "
+    "stalled, nan.",
 )
 @click.option("--once", is_flag=True, help="One frame, then end.")
 @click.option(
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     help="Into a pipe: of what is there already, only the last N records of each run.  [all]",
 )
 @drawing_options("together", "title")
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="A JSON document per record.")
 @console_options
 def command(
     *,
@@ -59,14 +60,20 @@ def command(
       trainviz tail runs/exp1 --until 'best(val/mAP)>=0.37'
       trainviz tail runs/exp1 | grep loss
 
-    Into a pipe, a line for each record. `--until` ends with 7 when what it waits for doesn't come.
+    Into a pipe, a line for each record. `--until` ends with 0, or with 7 when the runs are over
+    or silent for long, and what it waits for didn't come.
     """
     from trainviz_cli.analysis.until import Until
     from trainviz_cli.cli._following import Watch, stopped_by_signals
     from trainviz_cli.cli._options import to_drawing
     from trainviz_cli.cli._records import Printer
+    from trainviz_cli.errors import UsageError
     from trainviz_cli.render.term.dashboard.wish import Wish
 
+    if drawing["x"] == "index":
+        raise UsageError(
+            "tail keeps no index of samples", hint="-x step, or trainviz plot -x index"
+        )
     wish = Wish(queries=queries, drawing=to_drawing({**drawing, "together": False, "title": None}))
     waited_for = [Until(text) for text in conditions]
     watch = Watch(waited_for)

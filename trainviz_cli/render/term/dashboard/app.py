@@ -52,7 +52,10 @@ class Dashboard(App[int]):
     CSS = STYLES
     ENABLE_COMMAND_PALETTE = False
     # From everywhere, even while a filter is typed or the help is read.
-    BINDINGS: ClassVar[list[Any]] = [Binding("ctrl+c,ctrl+q", "do('quit')", priority=True)]
+    BINDINGS: ClassVar[list[Any]] = [
+        Binding("ctrl+c,ctrl+q", "do('quit')", priority=True),
+        Binding("ctrl+z", "suspend_process", priority=True),
+    ]
 
     def __init__(
         self, board: Board, control: Control, depth: ColorDepth, shown: Callable[[str], str] = str
@@ -126,8 +129,14 @@ class Dashboard(App[int]):
         self._events = asyncio.get_running_loop()
         if self._is_ended:
             self.leave()
+        self.app_resume_signal.subscribe(self, self._show_again)
         self.set_interval(_TICK_S, self.draw)
         threading.Thread(target=self._follow, name="trainviz-follow", daemon=True).start()
+
+    def _show_again(self, _: App[Any]) -> None:
+        """Draws all of the screen, after something else was on it."""
+        self.screen.refresh(layout=True)
+        self._frame.refresh()
 
     def on_unmount(self) -> None:
         """Ends the thread that follows."""
@@ -272,7 +281,7 @@ class Dashboard(App[int]):
         field = self.query_one("#filter", Input)
         field.value = self._board.wish.pattern
         field.display = True
-        field.focus()
+        self.screen.set_focus(field)  # at once: what is typed next is for it
         self._board.message = _TYPING
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -288,14 +297,16 @@ class Dashboard(App[int]):
     def _close_filter(self) -> None:
         self.query_one("#filter", Input).display = False
         self._board.message = ""
-        self._frame.focus()
+        self.screen.set_focus(self._frame)
 
     def _do_reset(self) -> None:
         if self.query_one("#filter", Input).display:
             self._close_filter()
             self._board.filter("")
-        else:
+        elif self._board.wish.is_narrowed or not self.query_one("#picture", Static).display:
             self._board.act("reset")
+        else:
+            self._do_picture()
 
     def _do_save(self) -> None:
         cell = self._board.focused

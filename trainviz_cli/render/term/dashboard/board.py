@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trainviz_cli.analysis.panels import Limits
 from trainviz_cli.render.term.dashboard.actions import hints
 from trainviz_cli.render.term.dashboard.arrangement import Box
-from trainviz_cli.render.term.dashboard.charts import Charts, stretches
+from trainviz_cli.render.term.dashboard.charts import Charts, knows_axis, stretches
 from trainviz_cli.render.term.dashboard.head import head
 from trainviz_cli.render.term.style import BOLD, DIM, Line, Span
 from trainviz_cli.render.term.text import fit
@@ -33,6 +33,7 @@ class Source(NamedTuple):
         where: What is waited for while there is no run.
         zoom: Takes the steps of each run that are in sight, so that they are shown exactly.
         remark: What else there is to tell; empty as a rule.
+        awaited: What the user waits for; empty as a rule.
     """
 
     runs: Callable[[], Sequence[LiveRun]]
@@ -40,6 +41,7 @@ class Source(NamedTuple):
     where: str
     zoom: Callable[[Mapping[LiveRun, Stretch]], None]
     remark: Callable[[], str] = str
+    awaited: Callable[[], str] = str
 
 
 class Board:
@@ -96,6 +98,7 @@ class Board:
         """How the charts are drawn, where that isn't as at first, and which page they are."""
         page, pages = self._charts.page
         chips = [*self.wish.chips(), *([f"page {page} of {pages}"] if pages > 1 else [])]
+        chips += [awaited] if (awaited := self._source.awaited()) else []
         return [Span(fit(" · ".join(chips), width), DIM)]
 
     def act(self, name: str) -> None:
@@ -113,6 +116,8 @@ class Board:
 
     def _axis(self) -> None:
         self.wish = self.wish.next_axis()
+        while not knows_axis(self._source.runs(), self.wish.drawing.x):
+            self.wish = self.wish.next_axis()
 
     def _robust(self) -> None:
         self.wish = self.wish.drawn(robust=not self.wish.drawing.robust)

@@ -9,7 +9,7 @@ import numpy as np
 from trainviz_cli.analysis.panels import Limits, build_panels
 from trainviz_cli.analysis.scales import Scale, hidden, x_scale
 from trainviz_cli.errors import NotFoundError, TrainvizError
-from trainviz_cli.model.keys import is_bookkeeping
+from trainviz_cli.model.keys import has_best, is_bookkeeping
 from trainviz_cli.model.numbers import plain, short
 from trainviz_cli.model.summary import best_direction
 from trainviz_cli.render.term.chart import MIN_HEIGHT, Chart, cell_of, draw_chart
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from trainviz_cli.render.term.chart import Look
     from trainviz_cli.render.term.dashboard.arrangement import Box
     from trainviz_cli.render.term.dashboard.still import Shown
+
+_MOST_NAMED = 30  # runs in a legend
 
 
 class Subject(NamedTuple):
@@ -136,7 +138,9 @@ class Cell:
             entries = [Entry(runs[i].name, i, facts(key, tally)) for i, tally in each]
             lines = entry_lines(entries, width, look.marks)
         else:
-            lines = list(_in_rows(key, dict(zip(which, tallies, strict=True)), width, look))
+            names = [run.name for run in runs]
+            by_run = dict(zip(which, tallies, strict=True))
+            lines = list(_in_rows(key, names, by_run, width, look))
         self._legend = [self._padded(line) for line in lines[:rows]]
 
     def _legend_rows(self) -> int:
@@ -270,14 +274,26 @@ def facts(key: str, tally: Tally) -> list[str]:
     if tally.bad_step is not None:
         said.append(f"NaN or Inf from step {plain(tally.bad_step)}")
     best, step = best_of(key, tally)
-    if best is not None and step is not None and not is_bookkeeping(key):
-        said.append(f"best {short(best)} at {plain(step)}")
-    return said
+    if best is None or step is None or is_bookkeeping(key):
+        return said
+    if has_best(key):
+        return [*said, f"best {short(best)} at {plain(step)}"]
+    ends = ("max", tally.most, tally.most_step), ("min", tally.least, tally.least_step)
+    return [*said, *(f"{end} {short(value or 0)} at {plain(at or 0)}" for end, value, at in ends)]
 
 
-def _in_rows(key: str, tallies: Mapping[int, Tally], width: int, look: Look) -> Iterator[Line]:
-    """All runs in a row, by their marks: last values, and best ones; where it is full, the best."""
+def _in_rows(
+    key: str, names: Sequence[str], tallies: Mapping[int, Tally], width: int, look: Look
+) -> Iterator[Line]:
+    """All runs in a row, by their marks: last values, and best ones; of many, the best by name."""
     ranked = sorted(tallies, key=lambda i: worth(key, tallies[i]), reverse=True)
+    if len(tallies) > len(look.marks):
+        yield from entry_lines(
+            [Entry(names[i], i, facts(key, tallies[i])) for i in ranked[:_MOST_NAMED]],
+            width,
+            look.marks,
+        )
+        return
     last = {i: tallies[i].last for i in ranked}
     best = {i: value for i in ranked if (value := best_of(key, tallies[i])[0]) is not None}
     for word, values in (("last", last), ("best", {} if is_bookkeeping(key) else best)):

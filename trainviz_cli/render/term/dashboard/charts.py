@@ -235,6 +235,15 @@ def stretches(live: Sequence[LiveRun], wish: Wish) -> dict[LiveRun, Stretch]:
     return {run: stretch for run, stretch in found.items() if stretch}
 
 
+def knows_axis(live: Sequence[LiveRun], axis: str) -> bool:
+    """Whether any of the runs knows this axis; all know the step."""
+    if axis == "step":
+        return True
+    column = "epochs" if axis == "epoch" else "wall_times"
+    firsts = (next(iter(run.as_run().series.values()), None) for run in live)
+    return any(first is not None and getattr(first, column) is not None for first in firsts)
+
+
 def _stretch(run: LiveRun, axis: str, low: float, high: float) -> Stretch | None:
     """The steps between two places on another axis, as far as the kept samples tell."""
     longest = max(run.as_run().series.values(), key=len, default=None)

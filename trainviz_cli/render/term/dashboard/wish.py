@@ -69,6 +69,11 @@ class Wish(NamedTuple):
             *(["runs apart"] if self.separate else []),
         ]
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether something isn't in sight: charts, keys, or parts of the axis."""
+        return self.alone or bool(self.pattern) or self.drawing.xlim != Limits()
+
     def next_axis(self) -> Wish:
         """Against the next x axis, all of it."""
         axis = self.drawing.x
