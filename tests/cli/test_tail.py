@@ -773,3 +773,65 @@ def test_waiting_where_a_stream_cannot_be_watched(monkeypatch: pytest.MonkeyPatc
     with patch.object(sys.stdout, "fileno", fileno, create=True):
         wait_for_reader(0.01)
     assert waited == [0.01]
+
+
+# What a first user met
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run so long that not all of its samples are kept, with one that stands out."""
+    run = tmp_path_factory.mktemp("long") / "run"
+    run.mkdir()
+    with (run / "scalars.json").open("w", encoding="utf-8") as file:
+        for step in range(60_000):
+            loss = 7.0 if step == 34_567 else 0.2 + step % 7 / 100
+            file.write(f'{{"step": {step}, "loss": {loss}}}\n')
+    return run
+
+
+@pytest.mark.parametrize("options", [["--xlim", "34560:34575"], ["--xlim", "34567:34568"]])
+def test_one_frame_of_a_stretch_is_exact(trainviz: Any, long: Path, options: list[str]) -> None:
+    """The samples in it are read again: the curve is low but for one step."""
+    ran = trainviz("tail", long, "--once", "--ascii", *options)
+    assert ran.code == 0
+    live, drawn = ran.lines, trainviz("plot", long, "-k", "loss", "--ascii", *options).lines
+    for lines in (live, drawn):
+        ticks = [line.partition("+")[0].strip() for line in lines if "+" in line]
+        assert any(tick.startswith(("6", "7")) for tick in ticks)
+        assert not any(tick.startswith(("8", "9", "1")) for tick in ticks[:1])
+
+
+def test_one_frame_without_the_key(trainviz: Any, run: Path) -> None:
+    """As everywhere, a key that isn't there is not found."""
+    ran = trainviz("tail", run, "--once", "-k", "nosuch")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("trainviz: no key matches 'nosuch'\n")
+
+
+def test_no_index(trainviz: Any, run: Path) -> None:
+    """Where not all samples are kept, none has a number."""
+    ran = trainviz("tail", run, "--once", "-x", "index")
+    assert ran.code == 2
+    assert "plot -x index" in ran.err
+
+
+def test_a_key_that_nobody_logs_is_said_once(spawn: Any, here: Path) -> None:
+    """Whoever mistyped it needn't wait for ever to learn that."""
+    add(here / "exp", *steps(1, 2))
+    child = spawn("tail", "exp", "--until", "best(val/mAPP)>0.3")
+    assert (
+        child.stderr.readline()
+        == b"trainviz: note: no run has the key of best(val/mAPP)>0.3 so far\n"
+    )
+    add(here / "exp", {"step": 3, "val/mAPP": 0.5})
+    assert ended(child)[0] == 0
+
+
+def test_until_it_is_finished(trainviz: Any, here: Path) -> None:
+    """A run that got as far as its configuration says is finished, and no other."""
+    add(here / "exp", *steps(1, 10))
+    for total, code in ((10, 0), (100, 7)):
+        (here / "exp" / "config.py").write_text(f"total_steps = {total}\n")
+        ended_long_ago(here / "exp")
+        assert trainviz("tail", "exp", "--until", "finished", "--once").code == code

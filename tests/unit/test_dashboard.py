@@ -648,3 +648,30 @@ async def test_driver_goes_to_the_other_screen_only_to_come_back(
     driver.start_application_mode()
     assert written[:3] == ["a", "\x1b[?1049l", "\x1b[?1049h"]
     assert driver._file is sys.__stdout__  # type: ignore[attr-defined]
+
+
+@played
+async def test_keys_that_come_all_at_once() -> None:
+    """What follows the slash is for the filter, also where a slow line hands on many together."""
+    scene = Scene()
+    async with scene.app.run_test(size=SIZE) as pilot:
+        for key in ("slash", *"train", "slash", *"lq"):
+            character = "/" if key == "slash" else key
+            scene.app.post_message(events.Key(key, character))
+        field = scene.app.query_one("#filter", Input)
+        await until(pilot, lambda: field.value == "train/lq")
+        assert scene.app.is_running
+        assert scene.board.wish.drawing == Wish().drawing
+
+
+@played
+async def test_escape_closes_the_picture_last() -> None:
+    """When nothing else is narrowed."""
+    scene = Scene()
+    async with scene.app.run_test(size=SIZE) as pilot:
+        pane = scene.app.query_one("#picture")
+        await pilot.press("i", "enter", "escape")
+        assert pane.display
+        assert not scene.board.wish.alone
+        await pilot.press("escape")
+        assert not pane.display

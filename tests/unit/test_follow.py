@@ -856,3 +856,42 @@ def test_a_configuration_that_cannot_be_read(here: Path, clocks: Clocks, text: s
     follower.learn()
     assert follower.is_settled
     assert follower.runs[0].plan.steps is None
+
+
+# How long it is to be
+
+
+def test_a_configuration_that_changed(here: Path, clocks: Clocks) -> None:
+    """Where a run goes on beyond its end, somebody has made it longer."""
+    add(here / "exp", 9, 10)
+    config = here / "exp" / "config.py"
+    config.write_text("total_steps = 10\n")
+    follower = clocks.follow("exp")
+    clocks.see(follower)
+    follower.learn()
+    (run,) = follower.runs
+    assert run.is_finished
+    config.write_text("total_steps = 100\n")
+    add(here / "exp", 11)
+    for _ in range(3):
+        clocks.see(follower)
+    assert not run.is_finished
+    assert run.plan.steps == 100
+
+
+def test_the_configuration_of_a_log_made_again(here: Path, clocks: Clocks) -> None:
+    """A run that begins anew may be to last otherwise."""
+    log = add(here / "exp", 1, 2)
+    config = here / "exp" / "config.py"
+    config.write_text("total_steps = 1000\n")
+    follower = clocks.follow("exp")
+    clocks.see(follower)
+    follower.learn()
+    assert follower.runs[0].plan.steps == 1000
+    log.unlink()
+    clocks.see(follower)
+    add(here / "exp", 1)
+    config.write_text("total_steps = 60\n")
+    for _ in range(3):
+        clocks.see(follower)
+    assert follower.runs[0].plan.steps == 60

@@ -52,11 +52,10 @@ def show_once(follower: Follower, wish: Wish, console: Console) -> None:
     require_keys(
         wish.queries, list(dict.fromkeys(key for run in follower.runs for key in run.keys))
     )
-    board = Board(_source(follower, ()), console.look, wish, has_hints=False)
-    size = console.width, console.height - 1
-    board.lines(*size)
-    follower.take(follower.look())  # reads again what is in sight of a long run
-    console.show(board.lines(*size))
+    source, size = _source(follower, ()), (console.width, console.height - 1)
+    Board(source, console.look, wish).lines(*size)  # tells what is in sight of a long run
+    follower.take(follower.look())  # reads that again
+    console.show(Board(source, console.look, wish, has_hints=False).lines(*size))
 
 
 def show_live(

@@ -55,6 +55,8 @@ class Dashboard(App[int]):
     BINDINGS: ClassVar[list[Any]] = [
         Binding("ctrl+c,ctrl+q", "do('quit')", priority=True),
         Binding("ctrl+z", "suspend_process", priority=True),
+        # At once, so that what is typed next is for the filter, however fast it comes.
+        Binding("slash", "filter", priority=True),
     ]
 
     def __init__(
@@ -266,6 +268,16 @@ class Dashboard(App[int]):
         self.draw()
         self._woken.set()
 
+    def action_filter(self) -> None:
+        """Lets the user type a filter."""
+        self.action_do("filter")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A slash within a filter is part of it."""
+        if action == "filter":
+            return isinstance(self.screen, Charted) and not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
     def _do_help(self) -> None:
         lines = help_lines(min(_HELP_CELLS, self.size.width - _HELP_FRAME))
         self.push_screen(Help(rich_text(lines, self._depth, self._shown)))
@@ -281,7 +293,7 @@ class Dashboard(App[int]):
         field = self.query_one("#filter", Input)
         field.value = self._board.wish.pattern
         field.display = True
-        self.screen.set_focus(field)  # at once: what is typed next is for it
+        self.screen.set_focus(field)
         self._board.message = _TYPING
 
     def on_input_changed(self, event: Input.Changed) -> None:
