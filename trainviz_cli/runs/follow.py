@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from trainviz_cli.runs.closeup import Stretch
     from trainviz_cli.runs.found import FoundRun
 
-_TOGETHER_S = 0.06  # what is due so soon is looked at now, instead of waking again
 _AT_ONCE_BYTES = 4 << 20
 _SCAN_S, _LONGEST_SCAN_S = 2.0, 60.0  # between two looks for runs
 _SCAN_SHARE = 0.003  # of the time may go into that
@@ -135,7 +134,7 @@ class Follower:
         now_s = self._clock()
         news = News([], [], self._configs(), self._closeups())
         for each in self._followed:
-            if each.due_s > now_s + _TOGETHER_S:
+            if not each.is_due(now_s):
                 continue
             try:
                 batches = each.poll(most, now_s)

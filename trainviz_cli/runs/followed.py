@@ -46,6 +46,7 @@ class Followed:
         self.is_behind = True
         self.caught_up = False
         self.due_s = 0.0
+        self._wait_s = 0.0
         self.wanted: Stretch | None = None
         self.shown: Stretch | None = None
         self._starts = live.found.starts  # all that were ever there
@@ -80,6 +81,10 @@ class Followed:
         self.live.found = found
         return True
 
+    def is_due(self, now_s: float) -> bool:
+        """Whether to look at it now: rather early than waking once more for each run."""
+        return self.due_s <= now_s + self._wait_s / 2
+
     def poll(self, most: int, now_s: float) -> list[Batch]:
         """What came since the last look.
 
@@ -99,8 +104,8 @@ class Followed:
             self._parts.append(_Part(start, part.next_number))
             self.is_behind = True
         silent_s = 0.0 if batches else self.live.silent_s(now_s)
-        wait_s = next(wait for longest, wait in _PATIENCE if silent_s <= longest)
-        self.due_s = now_s if self.is_behind else now_s + wait_s
+        self._wait_s = next(wait for longest, wait in _PATIENCE if silent_s <= longest)
+        self.due_s = now_s if self.is_behind else now_s + self._wait_s
         return batches
 
     def _next_start(self) -> FoundRun | None:

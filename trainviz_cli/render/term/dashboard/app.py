@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from trainviz_cli.render.term.style import ColorDepth
 
 _TICK_S = 1.0
-_PACE_S = 0.15  # at least, between two frames while records come
+_PACE_S = 0.22  # between two frames while records pour in
 _FLUID_S = 0.03  # while the user moves something
 _PICTURE_S = 3.0
 _HELP_CELLS = 76
@@ -82,6 +82,7 @@ class Dashboard(App[int]):
         self._lock = threading.Lock()  # of the runs, which one thread adds to and one draws
         self._is_shown = True
         self._drawn_s = 0.0
+        self._frame_s = 0.0  # when there may be another frame with what came
         self._due_s = math.inf  # when it is to be drawn again, whatever comes
         self._room_for_picture: tuple[int, int] | None = None
         self._picture_due_s = 0.0
@@ -162,7 +163,9 @@ class Dashboard(App[int]):
                 if room and time.monotonic() >= self._picture_due_s:
                     self._picture_due_s = time.monotonic() + _PICTURE_S
                     self.post_message(self.Pictured(self._latest_picture(*room)))
-                self._woken.wait(self._control.wait_s())
+                if wait_s := self._control.wait_s():  # where records pour in, once a frame
+                    wait_s = max(wait_s, self._frame_s - time.monotonic())
+                self._woken.wait(wait_s)
                 self._woken.clear()
         except Exception as error:  # noqa: BLE001 - a bug: the view ends with it, instead of standing still
             self.post_message(self.Failed(error))
@@ -173,8 +176,10 @@ class Dashboard(App[int]):
             with self._lock:
                 self._control.take(news)
             self._is_shown = False
-        if not self._is_shown and time.monotonic() - self._drawn_s >= _PACE_S:
+        now_s = time.monotonic()
+        if not self._is_shown and now_s >= self._frame_s:
             self._is_shown = True
+            self._frame_s = max(self._frame_s + _PACE_S, now_s)
             self.post_message(self.Came())
 
     def _latest_picture(self, columns: int, rows: int) -> tuple[str, str] | None:
