@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from trainviz_cli.errors import TrainvizError
 from trainviz_cli.runs.closeup import Marks
-from trainviz_cli.runs.found import RunReader
+from trainviz_cli.runs.found import RunReader, from_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -198,12 +195,10 @@ class _Part:
 
     def _numbered(self, batch: Batch) -> Batch:
         """The batch, with its starts numbered on from those of the parts before."""
-        if batch.starts is None and not self._number:
-            return batch
-        starts = np.zeros(len(batch), np.int64) if batch.starts is None else batch.starts
-        starts = starts + self._number
-        self.next_number = max(self.next_number, int(starts.max(initial=0)) + 1)
-        return replace(batch, starts=starts)
+        numbered = from_start(batch, self._number)
+        if numbered.starts is not None:
+            self.next_number = max(self.next_number, int(numbered.starts.max(initial=0)) + 1)
+        return numbered
 
 
 def _has_content(log: Path) -> bool:

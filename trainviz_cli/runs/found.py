@@ -159,7 +159,7 @@ class RunReader:
         while True:
             start = self._starts[0]
             try:
-                batches += [_from_start(batch, self._number) for batch in start.take(most)]
+                batches += [from_start(batch, self._number) for batch in start.take(most)]
             except UnreadableError:
                 if not batches:
                     raise
@@ -250,8 +250,8 @@ class _Start:
         return twin
 
 
-def _from_start(batch: Batch, number: int) -> Batch:
-    """The batch, as rows of this start of the run."""
+def from_start(batch: Batch, number: int) -> Batch:
+    """The batch, its starts numbered on from this one."""
     from dataclasses import replace
 
     import numpy as np
