@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from trainviz_cli.render.term.dashboard.arrangement import Box
     from trainviz_cli.render.term.dashboard.still import Shown
 
-_MOST_NAMED = 30  # runs in a legend
-
 
 class Subject(NamedTuple):
     """What a chart is about.
@@ -140,7 +138,7 @@ class Cell:
         else:
             names = [run.name for run in runs]
             by_run = dict(zip(which, tallies, strict=True))
-            lines = list(_in_rows(key, names, by_run, width, look))
+            lines = list(_in_rows(key, names, by_run, (width, rows), look))
         self._legend = [self._padded(line) for line in lines[:rows]]
 
     def _legend_rows(self) -> int:
@@ -283,13 +281,18 @@ def facts(key: str, tally: Tally) -> list[str]:
 
 
 def _in_rows(
-    key: str, names: Sequence[str], tallies: Mapping[int, Tally], width: int, look: Look
+    key: str,
+    names: Sequence[str],
+    tallies: Mapping[int, Tally],
+    size: tuple[int, int],
+    look: Look,
 ) -> Iterator[Line]:
     """All runs in a row, by their marks: last values, and best ones; of many, the best by name."""
+    width, rows = size
     ranked = sorted(tallies, key=lambda i: worth(key, tallies[i]), reverse=True)
     if len(tallies) > len(look.marks):
         yield from entry_lines(
-            [Entry(names[i], i, facts(key, tallies[i])) for i in ranked[:_MOST_NAMED]],
+            [Entry(names[i], i, facts(key, tallies[i])) for i in ranked[:rows]],
             width,
             look.marks,
         )
